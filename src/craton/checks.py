@@ -1,0 +1,87 @@
+"""Findings on data: what a careful colleague would point out before any model is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found in the data.
+
+    Attributes
+    ----------
+    level : {"info", "warning", "error"}
+        An error stops the run.
+    text : str
+        What was found.
+    where : str
+        File, variable, row, station.
+    """
+
+    level: Literal["info", "warning", "error"]
+    text: str
+    where: str = ""
+
+
+def check_dataset(data: xr.Dataset) -> list[Finding]:
+    """Look for gaps, constant variables, infinities and repeated rows, whatever the data are.
+
+    Parameters
+    ----------
+    data : xr.Dataset
+        Any dataset.
+
+    Returns
+    -------
+    list of Finding
+
+    Examples
+    --------
+    >>> check_dataset(xr.Dataset({"a": ("row", [1.0, 1.0, 1.0])}))[0].text
+    'has the same value everywhere (1)'
+    """
+    found = []
+    for name, array in data.data_vars.items():
+        values = array.to_numpy()
+        if values.dtype.kind not in "fiu" or values.size == 0:
+            continue
+        where = f"variable '{name}'"
+        there = np.isfinite(values)
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            found.append(Finding("error", f"{int(np.isinf(values).sum())} infinite values", where))
+        if not there.any():
+            found.append(Finding("warning", "has no value at all", where))
+            continue
+        share = 1 - there.mean()
+        if share > 0:
+            level: Literal["info", "warning"] = "warning" if share > 0.2 else "info"
+            found.append(Finding(level, f"{100 * share:.1f} % of the values are missing", where))
+        first = values[there].flat[0]
+        if values.size > 1 and (values[there] == first).all():
+            found.append(Finding("warning", f"has the same value everywhere ({first:g})", where))
+    for note in str(data.attrs.get("history", "")).splitlines():
+        found.append(Finding("info", note.strip(), "reading"))
+    return found + _repeated_rows(data)
+
+
+def _repeated_rows(data: xr.Dataset) -> list[Finding]:
+    """Rows whose every number equals that of another row."""
+    if "row" not in data.dims:
+        return []
+    columns = [
+        v.to_numpy().astype(np.float64)
+        for v in data.data_vars.values()
+        if v.dims == ("row",) and v.dtype.kind in "fiu"
+    ]
+    if len(columns) < 2:
+        return []
+    table = np.nan_to_num(np.stack(columns, axis=1), nan=-9.87e33)
+    repeated = len(table) - len(np.unique(table, axis=0))
+    if not repeated:
+        return []
+    return [Finding("warning", f"{repeated} rows repeat another row in every number", "table")]

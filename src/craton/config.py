@@ -1,0 +1,164 @@
+"""Settings: frozen, unknown keys refused, defaults in code, bounds that a search can read."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pydantic
+import yaml
+
+from craton.errors import ConfigError, nearest
+
+C = TypeVar("C", bound="Config")
+
+
+class Config(pydantic.BaseModel):
+    """Base of all settings: frozen, no unknown keys, no non-finite numbers.
+
+    Examples
+    --------
+    >>> class Trees(Config):
+    ...     trees: int = tunable(300, 10, 2000, log=True)
+    >>> Trees(trees=50).trees
+    50
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def tunable(default: Any, low: float, high: float, *, log: bool = False) -> Any:
+    """Declare a number whose bounds are also its search space.
+
+    Parameters
+    ----------
+    default : int or float
+        Value without tuning.
+    low, high : float
+        Inclusive bounds.
+    log : bool
+        Search on a logarithmic scale.
+    """
+    extra: dict[str, Any] = {"tune": True, "log": log}
+    return pydantic.Field(default, ge=low, le=high, json_schema_extra=extra)
+
+
+def choice(default: Any) -> Any:
+    """Declare a ``Literal`` field whose alternatives a search may try."""
+    return pydantic.Field(default, json_schema_extra={"tune": True})
+
+
+def search_space(config: type[Config]) -> dict[str, dict[str, Any]]:
+    """Read the search space from the bounds of a config class.
+
+    Returns
+    -------
+    dict
+        A field name to ``{"type": "int" | "float", "low", "high", "log"}`` or
+        ``{"type": "choice", "choices"}``; only fields declared with `tunable` or `choice`.
+
+    Examples
+    --------
+    >>> class Trees(Config):
+    ...     trees: int = tunable(300, 10, 2000, log=True)
+    ...     seed: int = 0
+    >>> search_space(Trees)
+    {'trees': {'type': 'int', 'low': 10, 'high': 2000, 'log': True}}
+    """
+    space: dict[str, dict[str, Any]] = {}
+    for name, field in config.model_fields.items():
+        extra = field.json_schema_extra
+        if not isinstance(extra, dict) or not extra.get("tune"):
+            continue
+        if typing.get_origin(field.annotation) is Literal:
+            space[name] = {"type": "choice", "choices": list(typing.get_args(field.annotation))}
+            continue
+        bounds = {type(m).__name__: m for m in field.metadata}
+        space[name] = {
+            "type": "int" if field.annotation is int else "float",
+            "low": bounds["Ge"].ge,
+            "high": bounds["Le"].le,
+            "log": bool(extra.get("log")),
+        }
+    return space
+
+
+def build(cls: type[C], values: Mapping[str, Any], *, where: str = "settings") -> C:
+    """Make a config, turning pydantic's errors into one clear message.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key, what came, what was expected, and for an unknown key the nearest known.
+    """
+    try:
+        return cls(**values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(
+                f"there is no setting '{key}'",
+                where=where,
+                fix=nearest(key.split(".")[-1], cls.model_fields),
+            ) from None
+        got = first.get("input")
+        raise ConfigError(
+            f"'{key}' is {got!r}: {first['msg'][:1].lower() + first['msg'][1:]}",
+            where=where,
+            fix=f"give --set {key}=VALUE within those bounds",
+        ) from None
+
+
+def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
+    """Turn ``key=value`` and ``models.NAME.key=value`` into a nested mapping.
+
+    Values are read as YAML scalars or lists, so ``3``, ``0.1``, ``true``, ``[a, b]`` work.
+
+    Raises
+    ------
+    ConfigError
+        If a pair has no ``=`` or its value is not valid YAML.
+
+    Examples
+    --------
+    >>> parse_settings(["data=a.csv", "models.extra-trees.trees=50"])
+    {'data': 'a.csv', 'models': {'extra-trees': {'trees': 50}}}
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"'{pair}' is not of the form key=value", where="--set")
+        try:
+            value = yaml.safe_load(text) if text.strip() else None
+        except yaml.YAMLError:
+            value = text
+        spot = found
+        *path, last = key.strip().split(".")
+        for part in path:
+            spot = spot.setdefault(part, {})
+            if not isinstance(spot, dict):
+                raise ConfigError(f"'{part}' is set twice, once as a value", where="--set")
+        spot[last] = value
+    return found
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a run's ``config.yaml`` (safe loader only).
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or is not a mapping.
+    """
+    try:
+        with open(path, encoding="utf-8") as stream:
+            values = yaml.safe_load(stream)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read as YAML ({error})", where=str(path)) from None
+    if not isinstance(values, dict):
+        raise ConfigError("a mapping of settings was expected", where=str(path))
+    return values

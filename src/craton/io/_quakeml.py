@@ -1,0 +1,130 @@
+"""QuakeML events as a table of strings and numbers, for the catalogue reader."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import warnings
+import xml.parsers.expat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from craton.errors import DataError, MissingExtraError
+from craton.io.files import MAX_BYTES, require_file
+
+QUAKEML_ENDINGS = ("xml", "qml", "quakeml")
+
+
+def quakeml_table(path: str | Path, limit: int = MAX_BYTES) -> pd.DataFrame:
+    """Read time, place, depth (km) and magnitude of each event of a QuakeML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        QuakeML, also gzip-compressed.
+    limit : int
+        Most bytes that are taken, after decompression.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an event, in the order of the file.
+
+    Raises
+    ------
+    DataError
+        If the XML is truncated, has a document type or entities, is no QuakeML, or an event has
+        no origin or no magnitude.
+    MissingExtraError
+        If ObsPy is not installed.
+    """
+    path = require_file(path)
+    raw = _bytes(path, limit)
+    _well_formed(raw, path)
+    try:
+        from obspy import read_events
+    except ImportError as error:
+        raise MissingExtraError(
+            "ObsPy reads QuakeML and is not installed", fix="pip install 'craton[seismology]'"
+        ) from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # The format is named: without it ObsPy tries plugins that unpickle.
+            events = read_events(io.BytesIO(raw), format="QUAKEML")
+    except Exception as error:
+        raise DataError(f"is no QuakeML ({error})", where=str(path)) from error
+    return pd.DataFrame([_row(event, i, path) for i, event in enumerate(events)])
+
+
+def _bytes(path: Path, limit: int) -> bytes:
+    try:
+        opener: Any = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rb") as stream:
+            raw: bytes = stream.read(limit + 1)
+    except (OSError, EOFError) as error:
+        raise DataError(
+            f"cannot be read to its end ({error})", where=str(path), fix="fetch the file again"
+        ) from error
+    if len(raw) > limit:
+        raise DataError(f"is larger than {limit} bytes", where=str(path), fix="cut it")
+    if not raw.strip():
+        raise DataError("is empty", where=str(path), fix="give a file with data in it")
+    return raw
+
+
+def _well_formed(raw: bytes, path: Path) -> None:
+    """Refuse entities (they can fill the memory) and XML that ends early."""
+    parser = xml.parsers.expat.ParserCreate()
+
+    def refuse(*_: Any) -> None:
+        raise DataError(
+            "declares a document type, which QuakeML does not have",
+            where=str(path),
+            fix="take the DOCTYPE out",
+        )
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    names: list[str] = []
+    parser.StartElementHandler = lambda name, _: names.append(name) if not names else None
+    try:
+        parser.Parse(raw, True)
+    except xml.parsers.expat.ExpatError as error:
+        raise DataError(
+            f"is truncated or damaged XML (line {error.lineno}: "
+            f"{xml.parsers.expat.ErrorString(error.code)})",
+            where=str(path),
+            fix="fetch the file again",
+        ) from error
+    if names[0].rsplit(":", 1)[-1].lower() != "quakeml":
+        raise DataError(f"is XML of <{names[0]}>, QuakeML was expected", where=str(path))
+
+
+def _identifier(resource: str) -> str:
+    query = re.search(r"(?:eventid|evid)=([^&]+)", resource, flags=re.IGNORECASE)
+    return query[1] if query else resource.rsplit("/", 1)[-1]
+
+
+def _row(event: Any, index: int, path: Path) -> dict[str, Any]:
+    where = f"{path}, event {index + 1} ({event.resource_id})"
+    origin = event.preferred_origin() or next(iter(event.origins), None)
+    magnitude = event.preferred_magnitude() or next(iter(event.magnitudes), None)
+    if origin is None or origin.time is None:
+        raise DataError("has no origin time", where=where, fix="take the event out")
+    if magnitude is None or magnitude.mag is None:
+        raise DataError("has no magnitude", where=where, fix="take the event out")
+    return {
+        "time": np.datetime64(int(origin.time.ns), "ns"),
+        "latitude": origin.latitude,
+        "longitude": origin.longitude,
+        "depth": np.nan if origin.depth is None else origin.depth / 1000.0,
+        "magnitude": magnitude.mag,
+        "event_id": _identifier(str(event.resource_id)),
+        "event_type": event.event_type or "",
+        "magnitude_type": magnitude.magnitude_type or "",
+    }

@@ -1,0 +1,228 @@
+"""The judge: fits and predicts every model in every split, and chooses between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from craton import provenance
+from craton.checks import Finding
+from craton.config import search_space
+from craton.metrics import require_finite
+from craton.models.base import Fitting, Model
+from craton.models.blend import Blend, choose_weights, mix
+from craton.result import BLEND, Fitted, Progress, Result, RunConfig
+from craton.samples import Samples
+from craton.scoring import score_all, score_by
+from craton.splits import Split, Splitter
+from craton.store import Stage, Store
+from craton.task import Task
+from craton.uncertainty import Calibrator
+
+
+class Judge:
+    """Fits and predicts every model in every split; the test part is predicted once."""
+
+    def __init__(
+        self,
+        task: Task,
+        run: RunConfig,
+        samples: Samples,
+        splitter: Splitter,
+        store: Store,
+        progress: Progress,
+        n_splits: int,
+    ) -> None:
+        self.task, self.run, self.samples, self.splitter = task, run, samples, splitter
+        self.store, self.progress = store, progress
+        self.metrics = list(task.metrics(samples))
+        self.candidates = list(run.candidates or task.models)
+        self.names = [*task.baselines, *(c for c in self.candidates if c not in task.baselines)]
+        self.data_hash = provenance.sha256_data(samples.data)
+        self.tests: list[Samples] = []
+        self.raw: dict[str, list[xr.Dataset]] = {}
+        self.calibrated: dict[str, list[xr.Dataset]] = {}
+        self.selection: dict[str, list[float]] = {}
+        self.weights: list[dict[str, float]] = []
+        self.fitted: list[dict[str, Fitted]] = []
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.done, self.total = 0, n_splits * len(self.names)
+
+    def judge(self, split: Split) -> None:
+        """Fit, calibrate and predict all models of one split."""
+        train, test = self.samples.take(split.train), self.samples.take(split.test)
+        stages = {name: self._stage(name, split, train, test) for name in self.names}
+        where = "calibrate" if len(split.calibrate) else "oof"
+        if where == "oof":
+            rows = np.concatenate([f.test for f in self._folds(train)])
+            held = train.take(rows)
+        else:
+            held = self.samples.take(split.calibrate)
+        oof_rows = np.concatenate([f.test for f in self._folds(train)])
+        truth = train.take(oof_rows).observed()
+        fitted = {}
+        raw = {n: (s.predictions["oof"], s.predictions[where]) for n, s in stages.items()}
+        for name, stage in stages.items():
+            model = self._model(name).with_state(stage.state)
+            fitted[name] = Fitted(name, model, self._calibrator(held, stage.predictions[where]))
+            self.selection.setdefault(name, []).append(self._loss(truth, stage.predictions["oof"]))
+        weights = self._weights(truth, {n: raw[n][0] for n in self.candidates})
+        if weights:
+            blended = {
+                k: mix({n: raw[n][i] for n in weights}, weights) for i, k in ((0, "o"), (1, "c"))
+            }
+            members = {n: fitted[n].model for n in weights}
+            calibrator = self._calibrator(held, blended["c"])
+            fitted[BLEND] = Fitted(BLEND, Blend(members, weights), calibrator)
+            self.selection.setdefault(BLEND, []).append(self._loss(truth, blended["o"]))
+        self.weights.append(weights)
+        tests = {n: s.predictions["test"] for n, s in stages.items()}
+        if weights:
+            tests[BLEND] = mix({n: tests[n] for n in weights}, weights)
+        for name, predicted in tests.items():
+            require_finite(predicted, name)
+            self.raw.setdefault(name, []).append(predicted)
+            self.calibrated.setdefault(name, []).append(fitted[name].calibrator.apply(predicted))
+        self.tests.append(test)
+        self.fitted.append(fitted)
+
+    def result(
+        self,
+        config: Any,
+        data: xr.Dataset,
+        findings: list[Finding],
+        splits: list[Split],
+        audits: list[list[str]],
+    ) -> Result:
+        """Score what was predicted and choose, by what was seen inside the training parts."""
+        rows = np.concatenate([s.test for s in splits])
+        test = self.samples.take(rows)
+        predictions = {n: xr.concat(p, "sample") for n, p in self.calibrated.items()}
+        observed = test.observed()
+        blocks = self.splitter.blocks(self.samples.index)[rows]
+        selection = {n: float(np.mean(v)) for n, v in self.selection.items()}
+        chosen = [n for n in selection if n in (*self.candidates, BLEND)]
+        selected = min(chosen or selection, key=lambda n: selection[n])
+        weights = {
+            n: float(np.mean([w.get(n, 0.0) for w in self.weights])) for n in self.candidates
+        }
+        roles = {n: "reference" for n in self.task.baselines}
+        roles |= {n: "candidate" for n in chosen}
+        roles |= {selected: "selected", self.task.baseline: "baseline"}
+        result = Result(
+            self.task, self.run, config, data, self.samples, findings, self.splitter, splits,
+            audits, self.metrics, observed, test, blocks, predictions, selection, selected,
+            {n: w for n, w in weights.items() if w > 0}, fitted=self.fitted,
+        )  # fmt: skip
+        names = splits[0].name if len(splits) == 1 else f"{len(splits)} folds"
+        result.scores = score_all(result, roles, names)
+        result.breakdown = [s for d in self.task.breakdown for s in score_by(result, roles, d)]
+        return result
+
+    def final(self, result: Result) -> Fitted:
+        """The model to keep: the one tested, or with several splits one refitted on all samples.
+
+        In the second case the calibration is learnt on the pooled out-of-fold predictions.
+        """
+        name = result.selected
+        if len(result.splits) == 1:
+            return result.fitted[0][name]
+        members = result.weights if name == BLEND else {name: 1.0}
+        whole = Split(np.arange(len(self.samples)), np.zeros(0, int), np.zeros(0, int), "all")
+        models = {}
+        for member in members:
+            stage = self._stage(member, whole, self.samples, None)
+            models[member] = self._model(member).with_state(stage.state)
+        model = Blend(models, members) if name == BLEND else models[name]
+        pooled = xr.concat(self.raw[name], "sample")
+        return Fitted(name, model, self._calibrator(result.test, pooled))
+
+    def _model(self, name: str) -> Model:
+        return self.task.model(
+            name, {**self.run.models.get(name, {}), **self.settings.get(name, {})}
+        )
+
+    def _calibrator(self, held: Samples, predicted: xr.Dataset) -> Calibrator:
+        return self.task.calibrator(held).fit(held.observed(), predicted)
+
+    def _loss(self, observed: xr.Dataset, predicted: xr.Dataset) -> float:
+        metric = self.metrics[0]
+        value = float(metric.value(metric.stats(observed, predicted).sum(axis=0)))
+        return value if metric.better == "lower" else -value
+
+    def _weights(self, truth: xr.Dataset, predictions: dict[str, xr.Dataset]) -> dict[str, float]:
+        if not self.task.blend or len(predictions) < 2:
+            return {}
+        return choose_weights(lambda p: self._loss(truth, p), predictions)
+
+    def _folds(self, train: Samples) -> list[Split]:
+        return list(self.splitter.folds(train.index, self.run.folds))
+
+    def _stage(self, name: str, split: Split, train: Samples, test: Samples | None) -> Stage:
+        if self.run.tune and name in self.candidates and test is not None:
+            self.settings[name] = self._tuned(name, train)
+        model = self._model(name)
+        rows = (split.train.tobytes(), split.test.tobytes(), split.calibrate.tobytes())
+        what = (self.task.name, self.run.settings, self.run.seed, self.run.folds, self.data_hash)
+        made_by = (name, model.config, provenance.versions())
+        key = provenance.sha256_text([*rows, *what, *made_by])[:24]
+        self.progress(self.done, self.total, f"{name}, {split.name}")
+
+        def compute() -> Stage:
+            predictions = {}
+            if test is not None:
+                predictions["oof"] = self._out_of_fold(name, train, key)
+            fitted = self._fit(name, train, key, split.name)
+            if test is not None:
+                predictions["test"] = fitted.predict(test)
+                if len(split.calibrate):
+                    predictions["calibrate"] = fitted.predict(self.samples.take(split.calibrate))
+            return Stage(fitted.state(), predictions)
+
+        stage = self.store.stage(key, compute)
+        self.done += test is not None
+        self.progress(self.done, self.total, f"{name}, {split.name}")
+        return stage
+
+    def _out_of_fold(self, name: str, train: Samples, key: str) -> xr.Dataset:
+        parts = []
+        folds = self._folds(train)
+        for i, fold in enumerate(folds):
+            where = f"fold {i + 1}/{len(folds)}"
+            fitted = self._fit(name, train.take(fold.train), f"{key}-{i}", where)
+            parts.append(fitted.predict(train.take(fold.test)))
+        return xr.concat(parts, "sample")
+
+    def _fit(self, name: str, train: Samples, key: str, where: str) -> Model:
+        def progress(done: int, total: int, text: str) -> None:
+            self.progress(self.done, self.total, f"{name}, {where}: {text} {done}/{total}")
+
+        fitting = Fitting(self.run.seed, progress, self.store.checkpoint(key))
+        return self._model(name).fit(train, fitting)
+
+    def _tuned(self, name: str, train: Samples) -> dict[str, Any]:
+        """Search settings on the folds inside a training part."""
+        from craton.models.tuning import tune
+
+        base = self._model(name)
+        space = search_space(base.Config)
+        if not space:
+            return {}
+        folds = self._folds(train)
+        truth = train.take(np.concatenate([f.test for f in folds])).observed()
+
+        def loss(settings: dict[str, Any]) -> float:
+            parts = [
+                base.replace(**settings)
+                .fit(train.take(f.train), Fitting(self.run.seed))
+                .predict(train.take(f.test))
+                for f in folds
+            ]
+            return self._loss(truth, xr.concat(parts, "sample"))
+
+        def progress(done: int, total: int, text: str) -> None:
+            self.progress(self.done, self.total, f"{name}: search {done}/{total} {text}")
+
+        return tune(loss, space, trials=self.run.tune, seed=self.run.seed, progress=progress)

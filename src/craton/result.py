@@ -1,0 +1,139 @@
+"""What a run is given and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import xarray as xr
+from numpy.typing import NDArray
+
+from craton.checks import Finding
+from craton.config import Config, build
+from craton.metrics import Metric, require_finite
+from craton.models.base import Model
+from craton.samples import Samples
+from craton.scoring import Score
+from craton.splits import Split, Splitter
+from craton.task import Task
+from craton.uncertainty import Calibrator
+
+BLEND = "blend"
+Progress = Callable[[int, int, str], None]
+
+
+def silent(done: int, total: int, text: str) -> None:
+    """Report nothing."""
+
+
+class RunConfig(Config):
+    """Settings of a run, the same for every task; written to ``config.yaml`` and read back.
+
+    Attributes
+    ----------
+    task : str
+        Task name, or a Python file that defines one.
+    settings : dict
+        The task's own settings.
+    models : dict
+        Model name to settings that differ from the task's.
+    candidates : tuple of str
+        Candidates to fit; all if empty.
+    seed, folds, bootstrap, level
+        Seed; folds inside the training part; resamples and coverage of intervals.
+    tune : int
+        Trials of a search for each candidate, inside the training part; 0 for none.
+    audit : bool
+        Whether to run the leak audit.
+    explain : int
+        Test samples used by explanations.
+    """
+
+    task: str
+    settings: dict[str, Any] = pydantic.Field(default_factory=dict)
+    models: dict[str, dict[str, Any]] = pydantic.Field(default_factory=dict)
+    candidates: tuple[str, ...] = ()
+    seed: int = pydantic.Field(0, ge=0)
+    folds: int = pydantic.Field(3, ge=2, le=50)
+    bootstrap: int = pydantic.Field(1000, ge=100, le=100_000)
+    level: float = pydantic.Field(0.95, gt=0.5, lt=1)
+    tune: int = pydantic.Field(0, ge=0, le=10_000)
+    audit: bool = True
+    explain: int = pydantic.Field(1000, ge=10)
+
+    @classmethod
+    def of(cls, task: str, values: Mapping[str, Any]) -> RunConfig:
+        """Sort ``--set`` values into the run's own, the models' and the task's."""
+        own = {k: v for k, v in values.items() if k in cls.model_fields and k != "task"}
+        rest = {k: v for k, v in values.items() if k not in cls.model_fields}
+        own["settings"] = {**own.get("settings", {}), **rest}
+        return build(cls, {**own, "task": task}, where=task)
+
+
+@dataclass
+class Fitted:
+    """A fitted model with its calibration."""
+
+    name: str
+    model: Model
+    calibrator: Calibrator
+
+    def predict(self, samples: Samples) -> xr.Dataset:
+        """Predict and calibrate; refuse anything that is not finite."""
+        found = self.calibrator.apply(self.model.predict(samples))
+        require_finite(found, self.name)
+        return found
+
+
+@dataclass
+class Result:
+    """Everything a run found; reports and products are made from it."""
+
+    task: Task
+    run: RunConfig
+    config: Any
+    data: xr.Dataset
+    samples: Samples
+    findings: list[Finding]
+    splitter: Splitter
+    splits: list[Split]
+    audits: list[list[str]]
+    metrics: list[Metric]
+    observed: xr.Dataset
+    test: Samples
+    blocks: NDArray[Any]
+    predictions: dict[str, xr.Dataset]
+    selection: dict[str, float]
+    selected: str
+    weights: dict[str, float]
+    scores: list[Score] = field(default_factory=list)
+    breakdown: list[Score] = field(default_factory=list)
+    fitted: list[dict[str, Fitted]] = field(default_factory=list)
+    final: Fitted | None = None
+    leaks: Any = None
+    explanation: Any = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    folder: Path | None = None
+
+    def score(self, model: str, metric: str) -> Score:
+        """The score of a model by name."""
+        return next(s for s in self.scores if s.model == model and s.metric == metric)
+
+    def verdict(self) -> str:
+        """One sentence: is the selected model better than the baseline?"""
+        s = self.score(self.selected, self.metrics[0].name)
+        base, what = self.task.baseline, self.metrics[0].name.replace("_", " ")
+        if s.model == base:
+            return f"No candidate was chosen over the baseline '{base}'."
+        gain = f"{s.gain:+.3g} [{s.gain_low:+.3g}, {s.gain_high:+.3g}]"
+        if s.gain_low > 0:
+            return f"'{s.model}' is better than the baseline '{base}': {what} gain {gain}."
+        if s.gain_high < 0:
+            return f"'{s.model}' is WORSE than the baseline '{base}': {what} gain {gain}."
+        return (
+            f"'{s.model}' cannot be told from the baseline '{base}': {what} gain {gain} "
+            "includes zero."
+        )

@@ -1,0 +1,435 @@
+"""Samples: one dataset, one index that a split may look at, and a gather that cuts the inputs.
+
+`Samples.index` has one row a sample and these columns, the only thing a split ever sees:
+
+======== ============== ==========================================================
+column   dtype          meaning
+======== ============== ==========================================================
+`t0`     datetime64[ns] issue time: the last moment whose data the inputs may hold
+`t1`     datetime64[ns] end of the target
+`x`      float          easting or longitude
+`y`      float          northing or latitude
+`group`  str            well, station, event, survey: what belongs together
+======== ============== ==========================================================
+
+What a task does not have is missing (NaT, NaN, ""). The index labels are the samples' numbers in
+the data, so a subset still knows where it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from craton.errors import DataError
+
+Inputs = dict[str, NDArray[Any]]
+Parts = dict[str, dict[str, dict[str, tuple[Any, ...]]]]
+COLUMNS = ("t0", "t1", "x", "y", "group")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Attributes
+    ----------
+    name : str
+        Variable name in `observed()` and in a prediction.
+    categories : tuple of str
+        Class labels; empty for a number.
+    codes : tuple of int
+        The field's own code of each class, as it stands in files.
+    units : str
+        Units of a number.
+    quantiles : tuple of float
+        Levels of a predicted number.
+    regions : mapping
+        Region name to weights (point,) summing to one: means predicted beside the field.
+    """
+
+    name: str
+    categories: tuple[str, ...] = ()
+    codes: tuple[int, ...] = ()
+    units: str = "1"
+    quantiles: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+    regions: Mapping[str, NDArray[np.float64]] | None = None
+
+
+class Gather(Protocol):
+    """How inputs and observations are cut from the data: the only code that sees both.
+
+    A gather must take inputs of a sample from nothing later than its `t0` and never from its own
+    target; `craton check` tests it by altering both.
+    """
+
+    target: Target
+
+    def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs: ...
+
+    def observed(self, data: xr.Dataset, index: pd.DataFrame) -> xr.Dataset: ...
+
+    def parts(self, data: xr.Dataset) -> Parts: ...
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of a task.
+
+    Parameters
+    ----------
+    data : xr.Dataset
+        All data, in the field's names and units.
+    index : pd.DataFrame
+        One row a sample with `t0`, `t1`, `x`, `y`, `group`; see the module's table.
+    gather : Gather
+        Cuts inputs and observations.
+
+    Examples
+    --------
+    >>> data = xr.Dataset({"a": ("row", [1.0, 2.0, 3.0]), "b": ("row", [0, 1, 1])})
+    >>> rows = Rows(("a",), Target("b", ("no", "yes"), (0, 1)))
+    >>> samples = Samples(data, make_index(3, group=["p", "p", "q"]), rows)
+    >>> samples.take([2]).inputs()["x"].tolist()
+    [[3.0]]
+    """
+
+    data: xr.Dataset
+    index: pd.DataFrame
+    gather: Gather
+    targets_from: pd.DataFrame | None = None
+    changed: Mapping[str, NDArray[Any]] | None = None
+
+    def __post_init__(self) -> None:
+        missing = [c for c in COLUMNS if c not in self.index.columns]
+        if missing:
+            raise DataError(
+                f"the samples' index lacks {missing}", fix="make it with craton.samples.make_index"
+            )
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def target(self) -> Target:
+        """What is predicted."""
+        return self.gather.target
+
+    def take(self, rows: Sequence[int] | NDArray[Any]) -> Samples:
+        """Return the samples at these positions (integers or a boolean mask)."""
+        rows = np.asarray(rows)
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(int)
+        other = self.targets_from
+        changed = self.changed
+        return replace(
+            self,
+            index=self.index.iloc[rows],
+            targets_from=None if other is None else other.iloc[rows],
+            changed=None if changed is None else _pick(changed, rows),
+        )
+
+    def inputs(self) -> Inputs:
+        """Return the model inputs, a dict of arrays whose first axis is the sample.
+
+        An array whose name starts with ``all_`` is shared by all samples (a catalogue, a map).
+        """
+        found = self.gather.inputs(self.data, self.index)
+        return {**found, **self.changed} if self.changed else found
+
+    def observed(self) -> xr.Dataset:
+        """Return what was observed, with a leading dimension `sample`."""
+        index = self.index if self.targets_from is None else self.targets_from
+        found = self.gather.observed(self.data, index)
+        return found.assign_coords(sample=self.index.index.to_numpy())
+
+    def with_inputs(self, changed: Mapping[str, NDArray[Any]]) -> Samples:
+        """Return the same samples with some input arrays replaced (for explanations)."""
+        return replace(self, changed={**(self.changed or {}), **changed})
+
+    def permuted(self, rng: np.random.Generator) -> Samples:
+        """Return samples whose targets are shuffled: nothing is left to learn.
+
+        A gather whose inputs and targets are one series (a catalogue) gives its own `shuffled`.
+        """
+        shuffled = getattr(self.gather, "shuffled", None)
+        if shuffled is not None:
+            return replace(self, data=shuffled(self.data, self.index, rng))
+        order = rng.permutation(len(self))
+        return replace(self, targets_from=self.index.iloc[order])
+
+    def parts(self) -> Parts:
+        """Return what an explanation may switch off: kind -> name -> input key -> slices."""
+        return self.gather.parts(self.data)
+
+    def batches(self, size: int) -> Iterator[Samples]:
+        """Yield consecutive pieces of at most `size` samples."""
+        for start in range(0, len(self), size):
+            yield self.take(np.arange(start, min(start + size, len(self))))
+
+
+def make_index(
+    n: int,
+    *,
+    t0: Any = None,
+    t1: Any = None,
+    x: Any = None,
+    y: Any = None,
+    group: Any = None,
+    labels: Any = None,
+) -> pd.DataFrame:
+    """Make an index of `n` samples; what is not given is missing.
+
+    Parameters
+    ----------
+    n : int
+        Number of samples.
+    t0, t1 : array-like of datetime64, optional
+        Issue time and end of target. `t1` is `t0` where only `t0` is given.
+    x, y : array-like of float, optional
+        Place.
+    group : array-like of str, optional
+        What belongs together.
+    labels : array-like of int, optional
+        The samples' numbers in the data; 0 to n-1 by default.
+
+    Returns
+    -------
+    pd.DataFrame
+        Shape (n, 5).
+    """
+    t0 = np.full(n, np.datetime64("NaT"), "datetime64[ns]") if t0 is None else t0
+    columns = {
+        "t0": pd.to_datetime(np.asarray(t0)).as_unit("ns"),
+        "t1": pd.to_datetime(np.asarray(t0 if t1 is None else t1)).as_unit("ns"),
+        "x": np.full(n, np.nan) if x is None else np.asarray(x, float),
+        "y": np.full(n, np.nan) if y is None else np.asarray(y, float),
+        "group": np.full(n, "") if group is None else np.asarray(group).astype(str),
+    }
+    index = np.arange(n) if labels is None else np.asarray(labels)
+    return pd.DataFrame(columns, index=pd.Index(index, name="sample"))
+
+
+def encode(values: NDArray[Any], target: Target, where: str) -> NDArray[np.int64]:
+    """Turn the field's codes into positions 0 to n-1; -1 where there is none.
+
+    Raises
+    ------
+    DataError
+        If a value is not one of the target's codes.
+    """
+    raw = np.asarray(values)
+    if raw.dtype.kind in "OUS":
+        text = raw.astype(str)
+        known = {c: i for i, c in enumerate(target.categories)}
+        blank = np.isin(text, ["", "nan", "None"])
+        found = np.array([known.get(v, -1) for v in text], dtype=np.int64)
+    else:
+        codes = {int(c): i for i, c in enumerate(target.codes or range(len(target.categories)))}
+        blank = ~np.isfinite(raw.astype(float))
+        found = np.array(
+            [-1 if b else codes.get(int(v), -1) for v, b in zip(raw, blank, strict=True)]
+        )
+    bad = (found < 0) & ~blank
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise DataError(
+            f"row {row} of '{target.name}' is {raw[row]!r}, which is none of "
+            f"{list(target.codes or target.categories)}",
+            where=where,
+            fix="correct the label or add it to the task's categories",
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One sample a row of a table: inputs ``x`` (sample, variable).
+
+    Parameters
+    ----------
+    features : tuple of str
+        Numeric variables on the dimension `row`.
+    target : Target
+        What is predicted.
+    """
+
+    features: tuple[str, ...]
+    target: Target
+
+    def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
+        rows = index.index.to_numpy()
+        return {"x": _columns(data, self.features)[rows]}
+
+    def observed(self, data: xr.Dataset, index: pd.DataFrame) -> xr.Dataset:
+        values = data[self.target.name].to_numpy()[index.index.to_numpy()]
+        if self.target.categories:
+            values = encode(values, self.target, "data")
+        else:
+            values = values.astype(np.float32)
+        return xr.Dataset({self.target.name: ("sample", values, {"units": self.target.units})})
+
+    def parts(self, data: xr.Dataset) -> Parts:
+        return {"variable": {f: {"x": (slice(None), i)} for i, f in enumerate(self.features)}}
+
+
+@dataclass(frozen=True)
+class Windows(Rows):
+    """Rows with their neighbours in the same group, in the order of the data.
+
+    Inputs are ``x`` (sample, variable) and ``sequence`` (sample, variable, lag), where the lag runs
+    from ``-half`` to ``+half`` rows. Beyond the end of its group a window repeats the last row.
+
+    Parameters
+    ----------
+    features : tuple of str
+        Variables of ``x``.
+    target : Target
+        What is predicted.
+    sequence : tuple of str
+        Variables of the window (all of `features` if empty).
+    half : int
+        Rows on each side.
+    group : str
+        Variable that says which rows belong together.
+    """
+
+    sequence: tuple[str, ...] = ()
+    half: int = 10
+    group: str = "well"
+
+    def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
+        rows = index.index.to_numpy()
+        names = self.sequence or self.features
+        at = window_rows(data[self.group].to_numpy(), rows, self.half)
+        windows = np.moveaxis(_columns(data, names)[at], 1, 2)
+        return {**super().inputs(data, index), "sequence": np.ascontiguousarray(windows)}
+
+    def parts(self, data: xr.Dataset) -> Parts:
+        names = self.sequence or self.features
+        whole = slice(None)
+        variables = super().parts(data)["variable"]
+        for i, name in enumerate(names):
+            variables.setdefault(name, {})["sequence"] = (whole, i)
+        lags = {
+            f"{lag:+d}": {"sequence": (whole, whole, lag + self.half)}
+            for lag in range(-self.half, self.half + 1)
+        }
+        return {"variable": variables, "lag": lags}
+
+
+def window_rows(group: NDArray[Any], rows: NDArray[np.int64], half: int) -> NDArray[np.int64]:
+    """Return the rows of each window, clipped to the contiguous run of the row's group.
+
+    Parameters
+    ----------
+    group : ndarray, shape (n,)
+        Group of each row of the data.
+    rows : ndarray of int, shape (m,)
+        Centre rows.
+    half : int
+        Rows on each side.
+
+    Returns
+    -------
+    ndarray of int, shape (m, 2 * half + 1)
+
+    Examples
+    --------
+    >>> window_rows(np.array(["a", "a", "b"]), np.array([1, 2]), 1).tolist()
+    [[0, 1, 1], [2, 2, 2]]
+    """
+    edges = np.flatnonzero(np.r_[True, group[1:] != group[:-1], True])
+    run = np.searchsorted(edges, rows, side="right") - 1
+    wanted = rows[:, None] + np.arange(-half, half + 1)[None, :]
+    return np.clip(wanted, edges[run][:, None], edges[run + 1][:, None] - 1)
+
+
+def _pick(arrays: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Inputs:
+    return {k: v if k.startswith("all_") else v[rows] for k, v in arrays.items()}
+
+
+def _columns(data: xr.Dataset, names: Sequence[str]) -> NDArray[np.float32]:
+    if not names:
+        return np.zeros((data.sizes["row"], 0), np.float32)
+    return np.stack([data[n].to_numpy().astype(np.float32) for n in names], axis=1)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """A field in time: the last `history` steps in, the next `leads` steps out.
+
+    Inputs are ``sequence`` (sample, point, lag), oldest first, and ``calendar`` (sample, 2), sine
+    and cosine of the issue month; observed is (sample, lead, point). A value that is missing stays
+    NaN on both sides. The index label of a sample is the position of its issue time.
+
+    Parameters
+    ----------
+    variable : str
+        Variable with dimensions (time, point).
+    target : Target
+        What is predicted; its regions give weighted means of the points.
+    history : int
+        Steps that a model sees, the issue time included.
+    leads : tuple of int
+        Steps ahead.
+    """
+
+    variable: str
+    target: Target
+    history: int = 12
+    leads: tuple[int, ...] = tuple(range(1, 13))
+
+    def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
+        field = data[self.variable].transpose("time", "point").to_numpy()
+        rows = index.index.to_numpy()
+        at = rows[:, None] + np.arange(1 - self.history, 1)[None, :]
+        month = pd.DatetimeIndex(index["t0"]).month.to_numpy() * (2 * np.pi / 12)
+        return {
+            "sequence": np.ascontiguousarray(np.moveaxis(field[at], 1, 2), dtype=np.float32),
+            "calendar": np.stack([np.sin(month), np.cos(month)], axis=1).astype(np.float32),
+        }
+
+    def observed(self, data: xr.Dataset, index: pd.DataFrame) -> xr.Dataset:
+        field = data[self.variable].transpose("time", "point").to_numpy()
+        at = index.index.to_numpy()[:, None] + np.asarray(self.leads)[None, :]
+        values = np.full((*at.shape, field.shape[1]), np.nan, np.float32)
+        known = at < len(field)
+        values[known] = field[at[known]]
+        found = xr.Dataset(
+            {self.target.name: (("sample", "lead", "point"), values, {"units": self.target.units})},
+            coords={"lead": list(self.leads)},
+        )
+        for name, weights in (self.target.regions or {}).items():
+            found[name] = region_mean(found[self.target.name], weights)
+        return found
+
+    def parts(self, data: xr.Dataset) -> Parts:
+        whole = slice(None)
+        lags = {
+            f"{lag - self.history + 1:+d}": {"sequence": (whole, whole, lag)}
+            for lag in range(self.history)
+        }
+        lat, lon = data["lat"].to_numpy(), np.mod(data["lon"].to_numpy(), 360.0)
+        regions = {}
+        for south in range(-90, 90, 20):
+            for west in range(0, 360, 30):
+                inside = (lat >= south) & (lat < south + 20) & (lon >= west) & (lon < west + 30)
+                if inside.any():
+                    name = f"{south}..{south + 20}N {west}..{west + 30}E"
+                    regions[name] = {"sequence": (whole, np.flatnonzero(inside))}
+        return {"lag": lags, "region": regions, "variable": {"month": {"calendar": (whole,)}}}
+
+
+def region_mean(field: xr.DataArray, weights: NDArray[np.float64]) -> xr.DataArray:
+    """Weighted mean over `point`, NaN only where less than half of the weight has data."""
+    w = xr.DataArray(weights, dims="point")
+    there = field.notnull()
+    mass = (there * w).sum("point")
+    mean = (field.fillna(0.0) * w).sum("point") / mass.where(mass >= 0.5 * float(w.sum()))
+    return mean.astype(np.float32).assign_attrs(field.attrs)

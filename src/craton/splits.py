@@ -1,0 +1,360 @@
+"""Splits that keep the test set independent, and the audit that refuses those that do not.
+
+A splitter sees `Samples.index` and nothing else. `blocks` says which samples stand or fall together
+(the unit of the bootstrap), `split` gives the outer splits, on whose test parts scores are
+computed, and `folds` gives folds inside a training part, for choosing between models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from craton.errors import DataError, LeakError
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions in the index of three disjoint parts.
+
+    `calibrate` is for conformal, temperature and isotonic calibration, never for fitting; where it
+    is empty the engine calibrates on out-of-fold predictions inside `train`.
+    """
+
+    train: Rows
+    calibrate: Rows
+    test: Rows
+    name: str = "test"
+
+
+class Splitter(Protocol):
+    """What a splitter can do; see `ByGroup`, `ForwardInTime`, `SpatialBlocks`, `Both`."""
+
+    def blocks(self, index: pd.DataFrame) -> Rows: ...
+
+    def split(self, index: pd.DataFrame) -> Iterator[Split]: ...
+
+    def folds(self, index: pd.DataFrame, n: int) -> Iterator[Split]: ...
+
+
+@dataclass(frozen=True)
+class ByGroup:
+    """Whole groups are left out: wells, stations, events, surveys.
+
+    Parameters
+    ----------
+    n : int, optional
+        Number of outer folds; None leaves out one group at a time.
+    train_only : tuple of str
+        Groups that are never tested (a pseudo-well, say).
+    test : tuple of str
+        If given, one split with these groups as the test set.
+
+    Examples
+    --------
+    >>> from craton.samples import make_index
+    >>> index = make_index(4, group=["a", "a", "b", "c"])
+    >>> [s.test.tolist() for s in ByGroup().split(index)]
+    [[0, 1], [2], [3]]
+    """
+
+    n: int | None = None
+    train_only: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+
+    def blocks(self, index: pd.DataFrame) -> Rows:
+        return pd.factorize(index["group"])[0].astype(np.int64)
+
+    def split(self, index: pd.DataFrame) -> Iterator[Split]:
+        group = index["group"].to_numpy().astype(str)
+        names = [g for g in pd.unique(group) if g not in self.train_only]
+        if (group == "").all() or len(names) < 2:
+            raise DataError(
+                f"{len(names)} group(s) that may be tested, at least 2 are needed to leave one out",
+                where="split by group",
+                fix="add groups (wells, stations), or split in time or space",
+            )
+        if self.test:
+            absent = sorted(set(self.test) - set(names))
+            if absent:
+                raise DataError(f"the test groups {absent} are not in the data", where="split")
+            yield self._leave_out(group, self.test, ", ".join(self.test))
+            return
+        if self.n is None or self.n >= len(names):
+            for name in names:
+                yield self._leave_out(group, (name,), name)
+            return
+        for i, members in enumerate(_balanced(group, names, self.n)):
+            yield self._leave_out(group, members, f"fold {i + 1}")
+
+    def folds(self, index: pd.DataFrame, n: int) -> Iterator[Split]:
+        yield from ByGroup(n=n, train_only=self.train_only).split(index)
+
+    @staticmethod
+    def _leave_out(group: NDArray[Any], members: tuple[str, ...], name: str) -> Split:
+        out = np.isin(group, members)
+        return Split(np.flatnonzero(~out), _none(), np.flatnonzero(out), name)
+
+
+@dataclass(frozen=True)
+class ForwardInTime:
+    """Learn from the past, calibrate on what follows, test on what follows that.
+
+    A sample whose target reaches over a border is dropped, and so is a sample whose issue time is
+    within `gap` after it.
+
+    Parameters
+    ----------
+    calibrate_from, test_from : str or float
+        First issue time of each part (ISO 8601), or a fraction of the time span.
+    test_until : str, optional
+        Targets end before this time.
+    train_from : str, optional
+        First issue time of training.
+    gap : str
+        Length kept free after each border, such as ``"30D"``.
+    block : str
+        Length of the blocks of the bootstrap.
+    """
+
+    calibrate_from: str | float = 0.6
+    test_from: str | float = 0.8
+    test_until: str | None = None
+    train_from: str | None = None
+    gap: str = "0D"
+    block: str = "30D"
+
+    def blocks(self, index: pd.DataFrame) -> Rows:
+        start = index["t0"].min()
+        return ((index["t0"] - start) // pd.Timedelta(self.block)).to_numpy().astype(np.int64)
+
+    def split(self, index: pd.DataFrame) -> Iterator[Split]:
+        t0, t1 = _times(index)
+        first, last = t0.min(), t1.max()
+        gap = pd.Timedelta(self.gap)
+        c, s = (_border(b, first, last) for b in (self.calibrate_from, self.test_from))
+        end = pd.Timestamp(self.test_until) if self.test_until else last + pd.Timedelta("1D")
+        start = pd.Timestamp(self.train_from) if self.train_from else first
+        train = (t0 >= start) & (t1 <= c)
+        calibrate = (t0 >= c + gap) & (t1 <= s)
+        test = (t0 >= s + gap) & (t1 <= end)
+        for part, name in ((train, "training"), (test, "test")):
+            if not part.any():
+                raise DataError(
+                    f"the {name} part is empty: data run from {first} to {last}, calibration "
+                    f"starts at {c}, the test at {s}",
+                    where="split in time",
+                    fix="move the borders or give a longer record",
+                )
+        parts = [np.flatnonzero(p.to_numpy()) for p in (train, calibrate, test)]
+        yield Split(parts[0], parts[1], parts[2])
+
+    def folds(self, index: pd.DataFrame, n: int) -> Iterator[Split]:
+        """Expanding windows: fold i learns from all before it."""
+        t0, t1 = _times(index)
+        first, last = t0.min(), t1.max()
+        edges = [first + (last - first) * (0.4 + 0.6 * i / n) for i in range(n + 1)]
+        for i in range(n):
+            train = t1 <= edges[i]
+            test = (t0 >= edges[i] + pd.Timedelta(self.gap)) & (t1 <= edges[i + 1])
+            if train.any() and test.any():
+                yield Split(
+                    np.flatnonzero(train.to_numpy()),
+                    _none(),
+                    np.flatnonzero(test.to_numpy()),
+                    f"{edges[i]:%Y-%m-%d}..{edges[i + 1]:%Y-%m-%d}",
+                )
+
+
+@dataclass(frozen=True)
+class SpatialBlocks:
+    """Square blocks are left out, with a buffer around them that is not trained on.
+
+    Parameters
+    ----------
+    size : float
+        Side of a block, in the units of `x` and `y`.
+    buffer : float
+        Training samples nearer than this to a test sample are dropped.
+    n : int
+        Number of outer folds; blocks are dealt to folds of near-equal size.
+    seed : int
+        Seed of the dealing.
+
+    References
+    ----------
+    Roberts et al. 2017, doi:10.1111/ecog.02881.
+    """
+
+    size: float
+    buffer: float = 0.0
+    n: int = 5
+    seed: int = 0
+
+    def blocks(self, index: pd.DataFrame) -> Rows:
+        xy = _places(index)
+        cells = np.floor((xy - xy.min(axis=0)) / self.size).astype(np.int64)
+        return pd.factorize(pd.MultiIndex.from_arrays(cells.T))[0].astype(np.int64)
+
+    def split(self, index: pd.DataFrame) -> Iterator[Split]:
+        block = self.blocks(index).astype(str)
+        names = [str(b) for b in pd.unique(block)]
+        if len(names) < 2:
+            raise DataError(
+                f"all samples fall in one block of side {self.size}",
+                where="split in space",
+                fix="choose smaller blocks",
+            )
+        names = [names[i] for i in np.random.default_rng(self.seed).permutation(len(names))]
+        xy = _places(index)
+        for i, members in enumerate(_balanced(block, names, min(self.n, len(names)))):
+            out = np.isin(block, members)
+            keep = ~out
+            if self.buffer > 0:
+                near, _ = cKDTree(xy[out]).query(xy, distance_upper_bound=self.buffer)
+                keep &= ~np.isfinite(near)
+            yield Split(np.flatnonzero(keep), _none(), np.flatnonzero(out), f"fold {i + 1}")
+
+    def folds(self, index: pd.DataFrame, n: int) -> Iterator[Split]:
+        yield from SpatialBlocks(self.size, self.buffer, n, self.seed + 1).split(index)
+
+
+@dataclass(frozen=True)
+class Both:
+    """Two splitters at once: the test set is new in both senses (a new well AND a later year).
+
+    Samples that are in the training part of one and the test part of the other are used in neither.
+    """
+
+    first: Splitter
+    second: Splitter
+
+    def blocks(self, index: pd.DataFrame) -> Rows:
+        pair = pd.MultiIndex.from_arrays([self.first.blocks(index), self.second.blocks(index)])
+        return pd.factorize(pair)[0].astype(np.int64)
+
+    def split(self, index: pd.DataFrame) -> Iterator[Split]:
+        yield from self._cross(list(self.first.split(index)), list(self.second.split(index)))
+
+    def folds(self, index: pd.DataFrame, n: int) -> Iterator[Split]:
+        a, b = list(self.first.folds(index, n)), list(self.second.folds(index, n))
+        yield from self._cross(a, b)
+
+    @staticmethod
+    def _cross(a: list[Split], b: list[Split]) -> Iterator[Split]:
+        for p in a:
+            for q in b:
+                learn = np.union1d(q.train, q.calibrate)
+                train = np.intersect1d(p.train, q.train)
+                calibrate = np.intersect1d(p.calibrate, learn)
+                if not len(p.calibrate):
+                    calibrate = np.intersect1d(p.train, q.calibrate)
+                test = np.intersect1d(p.test, q.test)
+                if len(train) and len(test):
+                    yield Split(train, calibrate, test, f"{p.name} / {q.name}")
+
+
+def audit(index: pd.DataFrame, split: Split) -> list[str]:
+    """Refuse a split whose test set is not independent of what the model learnt from.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        `Samples.index`.
+    split : Split
+        The split; train and calibrate both count as learnt from.
+
+    Returns
+    -------
+    list of str
+        What was checked, for the report.
+
+    Raises
+    ------
+    LeakError
+        If a sample is in two parts; a group is on both sides of a split that is not forward in
+        time; targets overlap in time; the past is predicted from the future without another
+        separation; or test and training samples share one place and nothing else sets them apart.
+    """
+    learnt, test = np.concatenate([split.train, split.calibrate]), split.test
+    if len(np.unique(learnt)) != len(learnt) or len(np.intersect1d(learnt, test)):
+        raise LeakError("a sample is in two parts of the split", where=split.name)
+    a, b = index.iloc[learnt], index.iloc[test]
+    passed = [f"no sample in two parts ({len(learnt)} learnt from, {len(test)} tested)"]
+    timed = bool(index["t0"].notna().any())
+    forward = timed and a["t1"].max() <= b["t0"].min()
+    if forward:
+        passed.append(f"every target learnt ends by {a['t1'].max()}, before the first test issue")
+    grouped = (a["group"] != "").any() and (b["group"] != "").any()
+    shared = sorted(set(a["group"]) & set(b["group"]) - {""})
+    if grouped and not shared:
+        passed.append(f"no group on both sides ({b['group'].nunique()} tested)")
+    if grouped and shared and not forward:
+        raise LeakError(
+            f"the group '{shared[0]}' and {len(shared) - 1} more are on both sides",
+            where=f"split {split.name}",
+            fix="leave out whole groups (ByGroup) or test later times (ForwardInTime)",
+        )
+    apart = (grouped and not shared) or forward
+    placed = bool(a["x"].notna().any() and b["x"].notna().any())
+    if placed and not apart:
+        distance, _ = cKDTree(_places(a)).query(_places(b))
+        if (distance <= 0).any():
+            raise LeakError(
+                f"{int((distance <= 0).sum())} test samples lie at a place that was trained on",
+                where=f"split {split.name}",
+                fix="split in blocks (SpatialBlocks) or by group (ByGroup)",
+            )
+        passed.append(f"nearest training sample to a test sample: {distance.min():.4g} away")
+        apart = True
+    if timed and not apart:
+        raise LeakError(
+            "test targets overlap training targets in time, or the past is predicted from later "
+            "data, and neither place nor group sets the two apart",
+            where=f"split {split.name}",
+            fix="test later times (ForwardInTime)",
+        )
+    return passed
+
+
+def _times(index: pd.DataFrame) -> tuple[pd.Series[Any], pd.Series[Any]]:
+    if index["t0"].isna().any():
+        raise DataError("some samples have no time", where="split in time", fix="give t0 and t1")
+    return index["t0"], index["t1"]
+
+
+def _places(index: pd.DataFrame) -> NDArray[np.float64]:
+    xy = index[["x", "y"]].to_numpy(float)
+    if not np.isfinite(xy).all():
+        raise DataError("some samples have no place", where="split in space", fix="give x and y")
+    return xy
+
+
+def _border(border: str | float, first: pd.Timestamp, last: pd.Timestamp) -> pd.Timestamp:
+    if isinstance(border, float):
+        return first + (last - first) * border
+    return pd.Timestamp(border)
+
+
+def _balanced(group: NDArray[Any], names: list[str], n: int) -> list[tuple[str, ...]]:
+    """Deal groups to n folds, largest first to the smallest fold; ties keep the order given."""
+    size = {g: int((group == g).sum()) for g in names}
+    folds: list[list[str]] = [[] for _ in range(n)]
+    load = [0] * n
+    for g in sorted(names, key=lambda g: -size[g]):
+        i = int(np.argmin(load))
+        folds[i].append(g)
+        load[i] += size[g]
+    return [tuple(f) for f in folds]
+
+
+def _none() -> Rows:
+    return np.zeros(0, np.int64)
