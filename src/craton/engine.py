@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
+from craton import bundle as bundles
 from craton.checks import Finding, check_dataset
 from craton.config import build
 from craton.errors import DataError
 from craton.judge import Judge
-from craton.result import Progress, Result, RunConfig, silent
-from craton.samples import Samples
+from craton.models.base import sub_state
+from craton.models.blend import Blend
+from craton.result import BLEND, Fitted, Progress, Result, RunConfig, silent
+from craton.samples import Samples, Target
+from craton.scoring import Score
 from craton.splits import audit
 from craton.store import Store
 from craton.task import Task, find_task
@@ -113,3 +119,164 @@ def _judge_further(result: Result, progress: Progress) -> None:
     start = time.perf_counter()
     result.explanation = explain(result, progress)
     result.seconds["explanation"] = time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A bundle ready to predict: the declaration, its settings, the fitted model."""
+
+    task: Task
+    config: Any
+    manifest: dict[str, Any]
+    fitted: Fitted
+    target: Target
+
+    def samples(self, data: xr.Dataset, config: Any, *, future: bool) -> Samples:
+        """Cut samples whose classes are the bundle's, whatever is in the data."""
+        found = self.task.samples(data, config, future)
+        if found.target.categories != self.target.categories:
+            raise DataError(
+                f"the classes are {found.target.categories}, the bundle's are "
+                f"{self.target.categories}",
+                where=self.task.name,
+            )
+        return found
+
+
+def load(
+    bundle: str | Path,
+    *,
+    task: Task | None = None,
+    data: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """Load a bundle.
+
+    Parameters
+    ----------
+    bundle : path
+        Folder of the bundle, or the run folder that holds it.
+    task : Task, optional
+        Needed if the task is not one that is installed: a bundle never names a file to run.
+    data : path, optional
+        Data that take the place of those trained on.
+    settings : mapping, optional
+        Task settings that differ.
+
+    Raises
+    ------
+    BundleError, ConfigError
+        If the bundle is damaged or its task is not known here.
+    """
+    folder = Path(bundle)
+    inner = folder / "bundle"
+    kept = bundles.load(inner if inner.is_dir() else folder)
+    manifest, said = kept.manifest, kept.manifest["model"]
+    task = task or find_task(manifest["task"])
+    values = {**manifest["settings"], **(settings or {})}
+    if data is not None:
+        values["data"] = str(data)
+    config = build(task.config, values, where=str(bundle))
+    members = {n: task.model(n, s) for n, s in said["members"].items()}
+    model = Blend(members) if said["name"] == BLEND else members[said["name"]]
+    model.with_state(sub_state(kept.state, "model"))
+    target = Target(
+        manifest["target"]["name"],
+        tuple(manifest["target"]["categories"]),
+        tuple(manifest["target"]["codes"]),
+        manifest["target"]["units"],
+        tuple(manifest["target"]["quantiles"]),
+    )
+    calibrator = task.calibrator(target).with_state(sub_state(kept.state, "calibrator"))
+    return Loaded(task, config, manifest, Fitted(said["name"], model, calibrator), target)
+
+
+def predict(
+    bundle: str | Path,
+    data: str | Path | None,
+    out: str | Path | None = None,
+    *,
+    task: Task | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> xr.Dataset:
+    """Predict with a bundle: the field's own format in, the field's own format out.
+
+    Parameters
+    ----------
+    bundle : path
+        Folder of the bundle, or the run folder that holds it.
+    data : path
+        File, folder or dataset in the task's input format; None for the task's example.
+    out : path, optional
+        File to write; its ending chooses the format, one of the task's products.
+    task, settings
+        See `load`.
+
+    Returns
+    -------
+    xr.Dataset
+        The prediction, dimension `sample`.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be used, or no product has that ending.
+    """
+    found = load(bundle, task=task, data=data, settings=settings)
+    products = found.task.products
+    ending = "" if out is None else "".join(Path(out).suffixes[-1:]).lower()
+    if out is not None and ending not in products:
+        raise DataError(
+            f"no product of {found.task.name} ends in '{ending}'",
+            where=str(out),
+            fix=f"choose one of {', '.join(sorted(products))}",
+        )
+    raw = found.task.load(found.config)
+    errors = [f for f in check_dataset(raw) if f.level == "error"]
+    if errors:
+        raise DataError(errors[0].text, where=errors[0].where)
+    samples = found.samples(raw, found.config, future=True)
+    if len(samples) == 0:
+        raise DataError("there is nothing to predict in these data", where=str(data))
+    predicted = found.fitted.predict(samples)
+    predicted = predicted.assign_attrs(task=found.task.name, model=found.fitted.name)
+    if out is not None:
+        products[ending](predicted, samples, Path(out))
+    return predicted
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an update found: the champion's and the challenger's scores on the new samples."""
+
+    n_new: int
+    champion: Score
+    challenger: Score | None
+    promoted: bool
+    text: str
+
+
+def update(
+    bundle: str | Path,
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    task: Task | None = None,
+    progress: Progress = silent,
+) -> Update:
+    """Score new data first, refit as challenger, promote only if it is not worse.
+
+    `data` is the whole record, old and new. New samples are those later than, or of other groups
+    than, what the bundle was trained on. The champion is scored on all of them as they came. The
+    challenger is refitted with the first part of the new blocks and both are compared on the rest;
+    only a challenger whose gain's interval is not wholly below zero, and whose gain is not
+    negative, replaces the bundle in `out` (by default the bundle itself).
+
+    Raises
+    ------
+    DataError
+        If nothing is new.
+    """
+    from craton.monitor import compare
+
+    return compare(load(bundle, task=task, data=data), bundle, out, progress)

@@ -145,7 +145,7 @@ class Judge:
         )
 
     def _calibrator(self, held: Samples, predicted: xr.Dataset) -> Calibrator:
-        return self.task.calibrator(held).fit(held.observed(), predicted)
+        return self.task.calibrator(held.target).fit(held.observed(), predicted)
 
     def _loss(self, observed: xr.Dataset, predicted: xr.Dataset) -> float:
         metric = self.metrics[0]

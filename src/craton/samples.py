@@ -69,7 +69,8 @@ class Gather(Protocol):
     target; `craton check` tests it by altering both.
     """
 
-    target: Target
+    @property
+    def target(self) -> Target: ...
 
     def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs: ...
 

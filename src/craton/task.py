@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from craton.metrics import Metric
     from craton.models.base import Model
     from craton.report.section import Section
-    from craton.samples import Samples
+    from craton.samples import Samples, Target
     from craton.splits import Splitter
     from craton.uncertainty import Calibrator
 
@@ -53,7 +53,7 @@ class Task:
     metrics : callable
         ``metrics(samples) -> list of Metric``; the first one chooses between candidates.
     calibrator : callable
-        ``calibrator(samples) -> Calibrator``, unfitted.
+        ``calibrator(target) -> Calibrator``, unfitted.
     checks : callable
         ``checks(data, config) -> list of Finding``, the field's own.
     sections : callable
@@ -87,7 +87,7 @@ class Task:
     baselines: Mapping[str, Model]
     baseline: str
     metrics: Callable[[Samples], Sequence[Metric]]
-    calibrator: Callable[[Samples], Calibrator]
+    calibrator: Callable[[Target], Calibrator]
     checks: Callable[[xr.Dataset, Any], list[Finding]]
     sections: Callable[[Any], list[Section]]
     products: Mapping[str, Callable[[xr.Dataset, Samples, Path], None]]

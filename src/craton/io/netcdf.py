@@ -286,10 +286,9 @@ def _engine(path: Path) -> str:
     if kind := packed.get(magic[:2]):
         raise DataError(f"is packed with {kind}", where=str(path), fix="unpack it first")
     if magic[:4] == b"CDF\x05":
-        what, fix = "is netCDF-3 with 64-bit data", "convert it: nccopy -k nc4 OLD NEW"
-    else:
-        what, fix = f"is no netCDF: it begins with {magic!r}", "give a netCDF-3 or netCDF-4 file"
-    raise DataError(what, where=str(path), fix=fix)
+        fix = "convert it: nccopy -k nc4 OLD NEW"
+        raise DataError("is netCDF-3 with 64-bit data", where=str(path), fix=fix)
+    raise DataError(f"is no netCDF: it begins with {magic!r}", where=str(path))
 
 
 def _declared(path: Path) -> int:

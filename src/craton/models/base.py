@@ -92,6 +92,10 @@ class Model(ABC):
     def fit(self, train: Samples, fitting: Fitting = Fitting()) -> Self:
         """Learn from training samples."""
 
+    def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:  # noqa: B027
+        """Take a state of before as the start of the next fit; ignored by default."""
+        return self
+
     @abstractmethod
     def predict(self, samples: Samples) -> xr.Dataset:
         """Predict; the result has the dimension `sample` and no missing value."""
@@ -165,6 +169,7 @@ class Estimator(Model):
         }
 
     def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        need(arrays, "encoder.shape", "encoder.classes")
         self.encoder = Encoder.from_state(sub_state(arrays, "encoder"))
         self.spread = sub_state(arrays, "spread")
         self._with_state(sub_state(arrays, "model"))

@@ -56,11 +56,9 @@ _float = _cast(numba.types.uint64, numba.types.float64)
 _ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD)  # bits of sqrt(1/2): mantissas run to sqrt(2)
 _UP = np.uint64(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
 _MANTISSA = np.uint64(0x000FFFFFFFFFFFFF)
-_MAGIC = np.uint64(0x4330000000000000)  # bits of 2**52: or-ing an integer in makes it a float
-_MAGIC_BIAS = float(2**52 + 1023)
 _WIDTH = np.uint64(52)
-_BIAS = np.uint64(1023)
-_ROUND = 1.5 * 2.0**52  # adding it rounds to a whole number
+_BIAS = np.int32(1023)
+_OFFSET = np.int32(1024)
 _A0, _A1, _A2, _A3, _A4, _A5, _A6, _A7, _A8, _A9 = (
     2.0 / (math.log(2.0) * (2 * k + 1)) for k in range(10)
 )
@@ -78,7 +76,8 @@ def log2(x: float) -> float:
     ``2 artanh((m - 1) / (m + 1))``.
     """
     shifted = _bits(x) + _UP
-    exponent = _float((shifted >> _WIDTH) | _MAGIC) - _MAGIC_BIAS
+    # Integers, because sums of floats may be reordered here and large constants would round.
+    exponent = np.float64(np.int32(shifted >> _WIDTH) - _BIAS)
     mantissa = _float((shifted & _MANTISSA) + _ROOT_HALF)
     z = (mantissa - 1.0) / (mantissa + 1.0)
     w = z * z
@@ -90,8 +89,8 @@ def log2(x: float) -> float:
 def exp2(x: float) -> float:
     """Two to the power of `x` for x < 1023, to 1 unit in the last place; 0 is about 1e-301."""
     x = max(x, -1000.0)
-    whole = x + _ROUND
-    f = x - (whole - _ROUND)
+    whole = np.int32(np.int32(x + 1024.5) - _OFFSET)
+    f = x - np.float64(whole)
     tail = _E7 + f * (_E8 + f * (_E9 + f * (_E10 + f * (_E11 + f * (_E12 + f * _E13)))))
     part = 1.0 + f * (_E1 + f * (_E2 + f * (_E3 + f * (_E4 + f * (_E5 + f * (_E6 + f * tail))))))
-    return part * _float((_bits(whole) + _BIAS) << _WIDTH)
+    return part * _float(np.uint64(whole + _BIAS) << _WIDTH)

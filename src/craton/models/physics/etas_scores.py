@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from craton.errors import DataError
 from craton.models.physics._jit import LN2, exp2, jit, log2
@@ -27,12 +27,12 @@ class NextEventScores(NamedTuple):
 
     `temporal` is ``log rate(t_i)`` less the integral of the rate since the test event before
     (since the window's start for the first, for which the benchmark counts the background alone);
-    `spatial` is the log density of the epicentre given the time. `index` tells the events.
+    `spatial` is the log density of the epicentre given the time. `event` tells which events these are.
     `uncounted` is the part of the integral over the window that the benchmark leaves out: triggered
     events before the first test event and everything after the last.
     """
 
-    index: Ints
+    event: Ints
     temporal: Floats
     spatial: Floats
     uncounted: float
@@ -183,8 +183,8 @@ def _rates(
         chord = dx * dx + dy * dy + dz * dz
         # Squared arc from squared chord: the series of arcsin squared.
         q = 0.25 * chord * curve
-        tail = 16.0 / 315.0 + q * (128.0 / 3150.0 + q * (1024.0 / 30030.0 * 0.9949494949494950))
-        arc = chord * (1.0 + q * (1.0 / 3.0 + q * (8.0 / 45.0 + q * (4.0 / 35.0 + q * tail))))
+        tail = 128 / 1575 + q * (128 / 2079 + q * (1024 / 21021 + q * (256 / 6435)))
+        arc = chord * (1.0 + q * (1 / 3 + q * (8 / 45 + q * (4 / 35 + q * tail))))
         fading = -dt * decay - power_t * log2(dt + p[0])
         in_space += exp2(log_k[j] + fading - power_r * log2(arc + zone[j]))
         in_time += productivity[j] * exp2(fading)

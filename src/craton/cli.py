@@ -1,0 +1,267 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from craton import __version__
+from craton.errors import CratonError, DataError
+
+app = typer.Typer(
+    help="From geophysical data to a model that you can defend.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="A setting, key=value; models.NAME.key=value for a model."),
+]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where to write.")]
+TaskFile = Annotated[
+    Path | None, typer.Option("--task", help="Python file of a task that is not installed.")
+]
+
+
+def _task_from(path: Path | None) -> Any:
+    from craton.task import find_task
+
+    return None if path is None else find_task(str(path))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """Show one line that moves on a terminal, a line a step elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        last = ""
+
+        def plain(done: int, total: int, text: str) -> None:
+            nonlocal last
+            step = text.split(":")[0]
+            if step != last:
+                print(f"[{done}/{total}] {step}", file=sys.stderr, flush=True)
+            last = step
+
+        yield plain
+        return
+    columns = (BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.description}"), console=console) as bar:
+        line = bar.add_task("starting", total=1)
+        yield lambda done, total, text: bar.update(
+            line, completed=done, total=max(total, 1), description=text
+        )
+
+
+@app.command()
+def run(
+    task: Annotated[str, typer.Argument(help="Task name (`craton list`) or a Python file.")] = "",
+    settings: Set = None,
+    out: Out = None,
+    config: Annotated[Path | None, typer.Option(help="config.yaml of a run to repeat.")] = None,
+    tune: Annotated[int, typer.Option(help="Trials of a search for each candidate.")] = 0,
+) -> None:
+    """Train candidates and baselines, judge them, write a run folder with a report."""
+    from craton import engine
+    from craton.config import parse_settings, read_yaml
+    from craton.console import print_result
+    from craton.errors import ConfigError
+    from craton.result import RunConfig
+    from craton.task import find_task
+
+    values = parse_settings(settings or [])
+    if config is not None:
+        kept = read_yaml(config)
+        task = task or str(kept.get("task", ""))
+        own = {**kept.pop("settings", {}), **values.pop("settings", {})}
+        kept.pop("task", None)
+        values = {**kept, **own, **values}
+    if not task:
+        raise ConfigError("no task was named", fix="craton run TASK; `craton list` names them")
+    if tune:
+        values["tune"] = tune
+    declaration = find_task(task)
+    chosen = RunConfig.of(task, values)
+    folder = out or Path("runs") / declaration.name
+    with _progress() as progress:
+        result = engine.run(chosen, folder, task=declaration, progress=progress)
+    print_result(result, folder)
+
+
+@app.command()
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="Bundle, or run folder.")],
+    data: Annotated[str, typer.Argument(help="File, folder or dataset to predict.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File; its ending is the format.")],
+    settings: Set = None,
+    task: TaskFile = None,
+) -> None:
+    """Predict: the field's own format in, the field's own format out."""
+    from craton import engine
+    from craton.config import parse_settings
+
+    values = parse_settings(settings or [])
+    found = engine.predict(bundle, data, out, task=_task_from(task), settings=values)
+    print(f"{found.sizes['sample']} predictions in {out}")
+
+
+@app.command()
+def update(
+    bundle: Annotated[Path, typer.Argument(help="Bundle, or run folder.")],
+    data: Annotated[str, typer.Argument(help="The whole record, old and new.")],
+    out: Out = None,
+    task: TaskFile = None,
+) -> None:
+    """Score new data first, refit, promote the new model only if it is not worse."""
+    from craton import engine
+
+    with _progress() as progress:
+        found = engine.update(bundle, data, out, task=_task_from(task), progress=progress)
+    s = found.champion
+    print(f"{found.n_new} new samples; {s.metric} {s.score:.4g} [{s.low:.4g}, {s.high:.4g}]")
+    print(found.text)
+    print("promoted" if found.promoted else "kept the old model")
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
+    """Print the scores of a run and where its report is."""
+    path = folder / "scores.json"
+    if not path.is_file():
+        raise DataError("is not a run folder (no scores.json)", where=str(folder))
+    from craton.console import print_scores
+
+    print_scores(json.loads(path.read_text(encoding="utf-8")))
+    print(folder / "report.html")
+
+
+@app.command()
+def audit(
+    task: Annotated[str, typer.Argument(help="Task name or a Python file.")],
+    settings: Set = None,
+) -> None:
+    """Show how much of a score is a leak: random against honest split, and what betrays what."""
+    from craton.config import parse_settings
+    from craton.console import print_audit
+    from craton.leaks import quick_audit
+    from craton.result import RunConfig
+    from craton.task import find_task
+
+    chosen = RunConfig.of(task, parse_settings(settings or []))
+    with _progress() as progress:
+        found = quick_audit(chosen, task=find_task(task), progress=progress)
+    print_audit(found)
+
+
+@app.command()
+def check(
+    what: Annotated[str, typer.Argument(help="Task name, or a Python file that defines one.")],
+) -> None:
+    """Run the conformance suite on a task."""
+    from craton.conformance import check_task
+    from craton.console import print_checks
+    from craton.task import find_task
+
+    with _progress() as progress:
+        found = check_task(find_task(what), progress=progress)
+    print_checks(found)
+    if not all(c.passed for c in found):
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_tasks() -> None:
+    """List the tasks."""
+    from craton.task import task_names
+
+    names = task_names()
+    width = max(map(len, names))
+    for name, (title, source) in names.items():
+        print(f"{name:<{width}}  {title}" + ("" if source == "craton" else f"  ({source})"))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the task, words with hyphens.")],
+    out: Out = None,
+) -> None:
+    """Write the file of a new task that passes `craton check`; then make it yours."""
+    from craton.template import write_task
+
+    path = write_task(name, out)
+    print(f"{path}: now `craton run {path}` and `craton check {path}`")
+
+
+@app.command()
+def data(
+    name: Annotated[str | None, typer.Argument(help="Dataset to look for and verify.")] = None,
+) -> None:
+    """List the datasets of the registry, or find one and verify it."""
+    from craton.data.registry import locate, registry
+
+    if name is not None:
+        print(locate(name).path)
+        return
+    for key, entry in registry().items():
+        size = sum(f["bytes"] for f in entry["files"]) / 1e6
+        print(f"{key:<28} {size:7.1f} MB  {entry['title']}")
+
+
+@app.command()
+def doctor() -> None:
+    """Tell versions, hardware, optional packages and where data are looked for."""
+    import os
+
+    from craton.data.registry import MIRROR
+    from craton.provenance import hardware, versions
+
+    for key, value in {**hardware(), **versions()}.items():
+        print(f"{key:<14} {value}")
+    for extra, package in (("wells", "lasio"), ("seismology", "obspy"), ("rasters", "rasterio")):
+        if package not in versions():
+            print(f"{package:<14} missing: pip install 'craton[{extra}]'")
+    print(f"{MIRROR:<14} {os.environ.get(MIRROR, 'not set')}")
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Print the version."""
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: 0 done, 1 a check failed, 2 a user's mistake, 130 interrupted."""
+    try:
+        app(standalone_mode=False)
+    except CratonError as error:
+        print(f"craton: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        print("craton: interrupted; the same command goes on where it was", file=sys.stderr)
+        sys.exit(130)
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "show"):
+            error.show()
+            sys.exit(2)
+        raise
+
+
+if __name__ == "__main__":
+    main()

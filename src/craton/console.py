@@ -1,0 +1,58 @@
+"""What the command line prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from craton.result import Result
+
+
+def print_result(result: Result, folder: Path) -> None:
+    """Print the table of models, the verdict and where the report is."""
+    for finding in result.findings:
+        if finding.level == "warning":
+            print(f"note: {finding.where}: {finding.text}")
+    print_scores([s.as_dict() for s in result.scores])
+    print(result.verdict())
+    print(f"report: {folder / 'report.html'}")
+
+
+def print_scores(scores: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line a model: score with interval and gain over the baseline, by metric."""
+    console = Console(width=None if Console().is_terminal else 140)
+    metrics = list(dict.fromkeys(s["metric"] for s in scores))
+    for metric in metrics:
+        lines = [s for s in scores if s["metric"] == metric]
+        table = Table(title=f"{metric} ({lines[0]['better']} is better, {lines[0]['n']} samples)")
+        for column in ("model", "role", "score", "interval", "gain over baseline", "interval"):
+            table.add_column(column, justify="left" if column in ("model", "role") else "right")
+        sign = -1 if lines[0]["better"] == "higher" else 1
+        for s in sorted(lines, key=lambda s: sign * (s["score"] if s["score"] is not None else 0)):
+            style = "bold" if s["role"] == "selected" else None
+            table.add_row(
+                s["model"], s["role"], _n(s["score"]), f"{_n(s['low'])} .. {_n(s['high'])}",
+                _n(s["gain"], "+"), f"{_n(s['gain_low'], '+')} .. {_n(s['gain_high'], '+')}",
+                style=style,
+            )  # fmt: skip
+        console.print(table)
+
+
+def print_audit(found: Any) -> None:
+    """Print the lines of a leak audit."""
+    for line in found.summary:
+        print(f"- {line}")
+
+
+def print_checks(found: Sequence[Any]) -> None:
+    """Print a line a conformance check."""
+    for check in found:
+        print(f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.seen}")
+
+
+def _n(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.4g}"

@@ -1,0 +1,173 @@
+"""Watching a model in use: drift of its inputs and scores, champion against challenger."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from craton import bundle as bundles
+from craton.errors import DataError
+from craton.metrics import Metric, require_finite
+from craton.models.base import Fitting
+from craton.result import Fitted, Progress
+from craton.samples import Samples
+from craton.scoring import Score
+from craton.uncertainty import block_bootstrap, paired_gain
+
+if TYPE_CHECKING:
+    from craton.engine import Loaded, Update
+
+
+def new_rows(index: pd.DataFrame, trained: dict[str, Any]) -> NDArray[np.int64]:
+    """Positions of samples that a bundle has not been trained on.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        `Samples.index`.
+    trained : dict
+        The manifest's ``trained``: ``last`` (end of the last target) and ``groups``.
+
+    Returns
+    -------
+    ndarray of int
+    """
+    groups = set(trained.get("groups") or [])
+    if index["t0"].notna().any() and trained.get("last"):
+        new = index["t0"] >= pd.Timestamp(trained["last"])
+    elif groups:
+        new = ~index["group"].isin(groups)
+    else:
+        new = pd.Series(np.arange(len(index)) >= int(trained["n"]), index=index.index)
+    return np.flatnonzero(new.to_numpy())
+
+
+def drift(before: Samples, after: Samples) -> pd.DataFrame:
+    """Shift of each input variable between two sets of samples.
+
+    Returns
+    -------
+    pd.DataFrame
+        `name`, `statistic` (Kolmogorov-Smirnov distance, 0 to 1), `shift` (difference of medians
+        over the first set's interquartile range).
+
+    References
+    ----------
+    Smirnov 1948, doi:10.1214/aoms/1177730256.
+    """
+    from scipy.stats import ks_2samp
+
+    a, b = before.inputs(), after.inputs()
+    rows = []
+    for name, at in before.parts().get("variable", {}).items():
+        key = next(iter(at))
+        x, y = (np.ravel(v[key][at[key]]) for v in (a, b))
+        x, y = x[np.isfinite(x)], y[np.isfinite(y)]
+        if len(x) < 2 or len(y) < 2:
+            continue
+        low, mid, high = np.percentile(x, [25, 50, 75])
+        shift = (np.median(y) - mid) / max(high - low, 1e-12)
+        rows.append((name, float(ks_2samp(x, y).statistic), float(shift)))
+    return pd.DataFrame(rows, columns=["name", "statistic", "shift"])
+
+
+def compare(
+    champion: Loaded, bundle: str | Path, out: str | Path | None, progress: Progress
+) -> Update:
+    """Champion against challenger on new samples; see `craton.engine.update`."""
+    from craton.engine import Update
+
+    task, config = champion.task, champion.config
+    raw = task.load(config)
+    samples = champion.samples(raw, config, future=False)
+    new = new_rows(samples.index, champion.manifest["trained"])
+    if len(new) == 0:
+        raise DataError(
+            f"none of the {len(samples)} samples is newer than, or of another group than, those "
+            "the bundle was trained on",
+            where=str(config.data),
+            fix="give the whole record, old and new",
+        )
+    metric = task.metrics(samples)[0]
+    blocks = task.splitter(config, samples).blocks(samples.index)
+    own = _score(task.name, champion.fitted, metric, samples.take(new), blocks[new])
+    order = pd.unique(blocks[new])
+    if len(order) < 2:
+        text = f"one new block only, nothing to compare; champion's {metric.name} {own.score:.4g}"
+        return Update(len(new), own, None, False, text)
+    later = np.isin(blocks, order[len(order) // 2 :]) & np.isin(np.arange(len(samples)), new)
+    judged = samples.take(later)
+    learn = samples.take(~later)
+    progress(0, 2, "challenger, to be compared")
+    challenger = _refit(champion, learn, progress)
+    a, b = (
+        metric.stats(judged.observed(), f.predict(judged)) for f in (challenger, champion.fitted)
+    )
+    gain = paired_gain(metric, a, b, blocks[later])
+    score = _score(task.name, challenger, metric, judged, blocks[later])
+    promoted = gain.score >= 0
+    text = (
+        f"{metric.name} on {int(later.sum())} new samples held back: challenger {score.score:.4g}, "
+        f"gain over the champion {gain.score:+.3g} [{gain.low:+.3g}, {gain.high:+.3g}]"
+    )
+    if promoted:
+        progress(1, 2, "challenger, on all data")
+        _promote(_refit(champion, samples, progress), champion, samples, bundle, out)
+    return Update(len(new), own, score, promoted, text)
+
+
+def _refit(champion: Loaded, train: Samples, progress: Progress) -> Fitted:
+    """Refit the champion's model with its own settings; its calibration is kept."""
+    old = champion.fitted
+    model = old.model.replace()
+    fitting = Fitting(champion.manifest.get("seed", 0), progress)
+    # a state of before is a good start for an iterative fit, and ignored by the others
+    model.start_from(old.model.state())
+    return Fitted(old.name, model.fit(train, fitting), old.calibrator)
+
+
+def _score(
+    task: str, fitted: Fitted, metric: Metric, samples: Samples, blocks: NDArray[Any]
+) -> Score:
+    predicted = fitted.predict(samples)
+    require_finite(predicted, fitted.name)
+    stats = metric.stats(samples.observed(), predicted)
+    found = block_bootstrap(metric, stats, blocks)
+    nan = float("nan")
+    return Score(
+        task, fitted.name, "champion", metric.name, metric.better, found.score, found.low,
+        found.high, nan, nan, nan, len(stats), "new", metric.units, found.blocks,
+    )  # fmt: skip
+
+
+def trained_on(index: pd.DataFrame) -> dict[str, Any]:
+    """What the manifest says of the samples trained on: number, times, groups."""
+    timed = bool(index["t0"].notna().any())
+    return {
+        "n": len(index),
+        "first": str(index["t0"].min()) if timed else None,
+        "last": str(index["t1"].max()) if timed else None,
+        "groups": sorted(set(index["group"]) - {""}),
+    }
+
+
+def _promote(
+    fitted: Fitted, champion: Loaded, samples: Samples, bundle: str | Path, out: str | Path | None
+) -> None:
+    place = Path(bundle)
+    inner = place / "bundle"
+    source = inner if inner.is_dir() else place
+    target = source if out is None else Path(out)
+    manifest = {**champion.manifest, "trained": trained_on(samples.index)}
+    manifest["updated_from"] = champion.manifest["members"]
+    state = {f"model.{k}": v for k, v in fitted.model.state().items()}
+    state |= {f"calibrator.{k}": v for k, v in fitted.calibrator.state().items()}
+    card = (source / "MODEL_CARD.md").read_text(encoding="utf-8")
+    if target == source:
+        shutil.copytree(source, source.with_name(source.name + ".before"), dirs_exist_ok=True)
+    bundles.save(target, manifest, state, card)
