@@ -135,7 +135,7 @@ class _Suite:
         facts = self.task.answer(self._result())
         _require(facts, "the task states no known answer for its example")
         wrong = [text for text, holds in facts if not holds]
-        assert not wrong, "does not hold: " + "; ".join(wrong)
+        _require(not wrong, "does not hold: " + "; ".join(wrong))
         return "; ".join(text for text, _ in facts)
 
     def deterministic(self) -> str:
@@ -189,9 +189,8 @@ class _Suite:
             predicted = model.fit(train, Fitting(0)).predict(test)
             a, b = (metric.stats(test.observed(), p) for p in (predicted, base))
             gain = paired_gain(metric, a, b, blocks, n=200)
-            assert gain.low <= 0, (
-                f"'{name}' gains {gain.score:.3g} [{gain.low:.3g}, {gain.high:.3g}]"
-            )
+            interval = f"[{gain.low:.3g}, {gain.high:.3g}]"
+            _require(gain.low <= 0, f"'{name}' gains {gain.score:.3g} {interval}")
             seen.append(f"{name} {gain.score:+.3g}")
         return ", ".join(seen)
 

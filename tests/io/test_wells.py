@@ -62,9 +62,8 @@ def test_the_depth_unit_comes_from_the_header(tmp_path: Path, header: str, unit:
     ds = read_wells(save(tmp_path, TABLE.replace("Depth", header)))
     assert ds["depth_original"].attrs["units"] == unit
     assert ds["depth"].attrs["units"] == "m"
-    assert ("since nothing says otherwise" in ds.attrs["history"]) == (
-        header in "Depth_MD DEPTH_MD"
-    )
+    assumed = header in ("Depth", "DEPTH_MD")
+    assert ("since nothing says otherwise" in ds.attrs["history"]) == assumed
 
 
 def test_depths_greater_than_any_well_in_metres_are_feet(tmp_path: Path) -> None:

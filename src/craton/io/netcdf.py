@@ -233,11 +233,12 @@ def require_units(da: xr.DataArray, allowed: Iterable[str]) -> xr.DataArray:
     array([27.])
     """
     wanted = list(allowed)
+    expected = f"{' or '.join(wanted)} was expected"
     name = str(da.name or "variable")
     stated = str(da.attrs.get("units", "")).strip()
     if not stated:
         raise DataError(
-            f"has no units; one of {', '.join(wanted)} was expected",
+            f"has no units; {expected}",
             where=name,
             fix="set its attribute units",
         )
@@ -252,7 +253,7 @@ def require_units(da: xr.DataArray, allowed: Iterable[str]) -> xr.DataArray:
             history = "\n".join(filter(None, [str(da.attrs.get("history", "")), note]))
             return values.assign_attrs({**da.attrs, "units": target, "history": history})
     raise DataError(
-        f"is in {stated}; one of {', '.join(wanted)} was expected",
+        f"is in {stated}; {expected}",
         where=name,
         fix="convert it, or mend its attribute units",
     )

@@ -63,34 +63,41 @@ def read_table(path: str | Path) -> xr.Dataset:
 
 
 def prediction_table(predicted: xr.Dataset, index: pd.DataFrame) -> pd.DataFrame:
-    """Lay a class prediction out as a table: what is known of each sample, class, probabilities.
+    """Lay a prediction out as a table: what is known of each sample, then what is predicted.
 
     Parameters
     ----------
     predicted : xr.Dataset
-        One variable (sample, category).
+        Classes (sample, category): the class and a probability for each. Numbers
+        (sample, quantile): the median and each quantile.
     index : pd.DataFrame
         `Samples.index`.
 
     Returns
     -------
     pd.DataFrame
+        One row a sample.
     """
-    name = str(next(iter(predicted.data_vars)))
-    p = predicted[name].transpose("sample", "category").to_numpy()
-    labels = [str(c) for c in predicted["category"].to_numpy()]
     table = pd.DataFrame({"row": index.index.to_numpy()})
     for column in ("t0", "x", "y", "group"):
         values = index[column]
         if values.notna().any() and not (values == "").all():
             table[column] = values.to_numpy()
-    table[name] = [labels[i] for i in p.argmax(axis=1)]
-    for k, label in enumerate(labels):
-        table[f"probability_{label}"] = p[:, k]
+    for name, array in predicted.data_vars.items():
+        kind = "category" if "category" in array.dims else "quantile"
+        values = array.transpose("sample", kind).to_numpy()
+        labels = [f"{v:g}" if kind == "quantile" else str(v) for v in array[kind].to_numpy()]
+        if kind == "category":
+            table[name] = [labels[i] for i in values.argmax(axis=1)]
+        else:
+            table[name] = array.sel(quantile=0.5, method="nearest").to_numpy()
+        prefix = "probability" if kind == "category" else f"{name}_quantile"
+        for k, label in enumerate(labels):
+            table[f"{prefix}_{label}"] = values[:, k]
     return table
 
 
 def write_predictions(predicted: xr.Dataset, index: pd.DataFrame, path: str | Path) -> None:
-    """Write a class prediction as CSV, whole or not at all."""
+    """Write a prediction as CSV, whole or not at all; see `prediction_table`."""
     with atomic(path) as part:
         prediction_table(predicted, index).to_csv(part, index=False, float_format="%.6g")

@@ -166,7 +166,7 @@ def _unit(
         history.append(f"depth taken in ft: {depth.max():g} m is deeper than any well")
         return "ft"
     history.append("depth taken in m, since nothing says otherwise")
-    steps = np.diff(depth)[wells[1:] == wells[:-1]]
+    steps = abs(np.diff(depth)[wells[1:] == wells[:-1]])
     if steps.size and np.median(steps) == 0.5:
         history.append("depths step by 0.5, which is usual in feet: if so, say depth_unit='ft'")
     return "m"

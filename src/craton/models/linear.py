@@ -127,14 +127,17 @@ class Logistic(_Linear):
         class_weight : {"none", "balanced"}
             "balanced" gives every class the same total weight, which biases the probabilities.
         iterations : int
-            Most steps of the solver (L-BFGS).
+            Most steps of the solver (L-BFGS); if they do not suffice, `progress` is told.
         """
 
         penalty: float = tunable(1.0, 1e-4, 1e4, log=True)
         class_weight: Literal["none", "balanced"] = "none"
-        iterations: int = 300
+        iterations: int = 1000
 
     def _fit(self, inputs: Inputs, y: NDArray[Any], fitting: Fitting) -> None:
+        import warnings
+
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
         x = design(inputs)
@@ -145,9 +148,13 @@ class Logistic(_Linear):
             self.intercept[seen] = 0.0
             return
         weight = None if self.config.class_weight == "none" else "balanced"
-        model = LogisticRegression(
-            C=1.0 / self.config.penalty, class_weight=weight, max_iter=self.config.iterations
-        ).fit(x, y)
+        most = self.config.iterations
+        model = LogisticRegression(C=1.0 / self.config.penalty, class_weight=weight, max_iter=most)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(x, y)
+        if int(np.max(model.n_iter_)) >= most:
+            fitting.progress(most, most, "not converged: raise iterations or penalty")
         if len(seen) == 2:  # scikit-learn gives the log-odds of the second class alone
             self.coef[:, seen[1]], self.intercept[seen] = model.coef_[0], [0, model.intercept_[0]]
         else:

@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +25,85 @@ from craton.io.files import atomic
 
 if TYPE_CHECKING:
     from craton.models.base import Fitting
-    from craton.models.deep import Training
+    from craton.models.torch_model import Training
 
 CHECKPOINT_SECONDS = 5.0
 """Least time between two checkpoints, in seconds."""
 
 Tensors = dict[str, Tensor]
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Inputs, targets and weights, whole on the device, so that a batch is an index."""
+
+    inputs: Tensors
+    y: Tensor
+    weights: Tensor
+
+    def rows(self, rows: Tensor | slice) -> _Data:
+        inputs = {k: v[rows] for k, v in self.inputs.items()}
+        return _Data(inputs, self.y[rows], self.weights[rows])
+
+    def to(self, device: torch.device) -> _Data:
+        inputs = {k: v.to(device) for k, v in self.inputs.items()}
+        return _Data(inputs, self.y.to(device), self.weights.to(device))
+
+
+@dataclass
+class _Run:
+    """All that changes during a fit, so all that a checkpoint holds."""
+
+    net: nn.Module
+    optimiser: torch.optim.Optimizer
+    best: Tensors
+    epoch: int = 0
+    lowest: float = math.inf
+    waited: int = 0
+
+    def finished(self, settings: Training) -> bool:
+        return self.epoch >= settings.epochs or self.waited >= max(settings.patience, 1)
+
+    def note(self, judged: float, *, stops: bool) -> None:
+        """End an epoch; keep its weights if they are the best, or if nothing stops early."""
+        self.epoch += 1
+        better = judged < self.lowest
+        if better or not stops:
+            self.lowest, self.best = judged, _copy(self.net)
+        self.waited = self.waited + 1 if stops and not better else 0
+
+    def save(self, path: Path, fingerprint: str) -> None:
+        tensors = {f"net.{k}": v for k, v in _copy(self.net).items()}
+        tensors.update({f"best.{k}": v for k, v in self.best.items()})
+        for i, held in self.optimiser.state_dict()["state"].items():
+            tensors.update({f"optimiser.{i}.{k}": v for k, v in held.items() if v is not None})
+        tensors["random.cpu"] = torch.get_rng_state()
+        if torch.cuda.is_available():
+            tensors["random.cuda"] = torch.cuda.get_rng_state()
+        run = {"epoch": self.epoch, "lowest": self.lowest, "waited": self.waited}
+        head = {"fingerprint": fingerprint, "run": json.dumps(run)}
+        with atomic(path) as part:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, str(part), head)
+
+    def resume(self, path: Path | None, fingerprint: str) -> None:
+        """Go on from a checkpoint of this very fit, if there is one."""
+        found = None if path is None else _load(path, fingerprint)
+        if found is None:
+            return
+        run, tensors = found
+        self.epoch, self.lowest, self.waited = run["epoch"], run["lowest"], run["waited"]
+        self.net.load_state_dict(_part(tensors, "net."))
+        self.best = {k: v.to(self.best[k].device) for k, v in _part(tensors, "best.").items()}
+        state: dict[int, Tensors] = {}
+        for key, value in _part(tensors, "optimiser.").items():
+            number, name = key.split(".", 1)
+            state.setdefault(int(number), {})[name] = value
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        torch.set_rng_state(tensors["random.cpu"])
+        if "random.cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["random.cuda"])
 
 
 def train(
@@ -45,25 +118,18 @@ def train(
 ) -> nn.Module:
     """Train a net and return it with its best weights.
 
-    The last part of the samples (``settings.validation``) is kept out, in one block, to stop early
-    and to choose the best epoch. If ``fitting.checkpoint`` holds a checkpoint of this very fit, it
-    goes on from there and ends with what an uninterrupted fit would have given. The global random
-    state is left as it was.
+    The last samples (a share ``settings.validation``) are kept out, in one block, to stop early and
+    to choose the best epoch. Where ``fitting.checkpoint`` holds a checkpoint of this very fit, it
+    goes on from there and ends as if never interrupted. The global random state is left as it was.
 
     Parameters
     ----------
     net : nn.Module
         Takes a dict of tensors, gives (sample, ...).
-    inputs : dict of Tensor
+    inputs, y : dict of Tensor, Tensor
         First axis is the sample.
-    y : Tensor, shape (sample, ...)
-        Targets.
-    settings : Training
-        Optimiser, schedule, epochs and so on.
     loss : callable
         ``loss(output, y)`` gives a sum and a number of terms for each sample, both (sample,).
-    fitting : Fitting
-        Seed, progress, checkpoint.
     weights : Tensor, shape (sample,), optional
         Weight of each sample.
 
@@ -74,67 +140,64 @@ def train(
     """
     device = pick_device(settings.device)
     weights = torch.ones(len(y)) if weights is None else weights
-    fingerprint = _fingerprint(net, inputs, y, weights, settings, fitting.seed)
+    data = _Data(inputs, y, weights)
+    fingerprint = _fingerprint(net, data, settings, fitting.seed)
+    data = data.to(device)
     net.to(device)
-    inputs = {k: v.to(device) for k, v in inputs.items()}
-    y, weights = y.to(device), weights.to(device)
-
     held = min(int(len(y) * settings.validation), len(y) - 1) if settings.patience else 0
-    fit_on = len(y) - held
-    batches = math.ceil(fit_on / settings.batch)
-    optimiser = _optimiser(net, settings)
+    inside, tail = data.rows(slice(0, len(y) - held)), data.rows(slice(len(y) - held, None))
+    run = _Run(net, _optimiser(net, settings), _copy(net))
 
-    with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
+    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(fitting.seed)
-        run: dict[str, Any] = {"epoch": 0, "best": math.inf, "waited": 0}
-        best = _copy(net)
-        if fitting.checkpoint is not None:
-            run, best = _resume(fitting.checkpoint, fingerprint, net, optimiser, run, best)
+        run.resume(fitting.checkpoint, fingerprint)
         saved = time.monotonic()
-
-        while run["epoch"] < settings.epochs and run["waited"] <= settings.patience:
-            net.train()
-            seen = 0.0
-            order = torch.randperm(fit_on).to(device)
-            for i, rows in enumerate(torch.tensor_split(order, batches)):
-                step = (run["epoch"] * batches + i) / (settings.epochs * batches)
-                for group in optimiser.param_groups:
-                    group["lr"] = settings.learning_rate * rate(settings.schedule, step)
-                with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                    output = net({k: v[rows] for k, v in inputs.items()})
-                value = _mean(loss(output.float(), y[rows]), weights[rows])
-                optimiser.zero_grad(set_to_none=True)
-                value.backward()
-                if settings.clip:
-                    nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
-                optimiser.step()
-                seen += value.detach() / batches
-
-            judged = float(seen)
-            if held:
-                tail = {k: v[fit_on:] for k, v in inputs.items()}
-                output = apply(net, tail, settings.batch)
-                judged = float(_mean(loss(output, y[fit_on:]), weights[fit_on:]))
+        while not run.finished(settings):
+            seen = _epoch(run, inside, settings, loss)
+            judged = seen if not held else _judge(net, tail, settings, loss)
             if not math.isfinite(judged):
-                raise ModelError(
-                    f"the loss became {judged} in epoch {run['epoch'] + 1}",
-                    fix="lower learning_rate or set clip",
-                )
-            better = judged < run["best"]
-            run["epoch"] += 1
-            if held:
-                run["waited"] = 0 if better else run["waited"] + 1
-            if better or not held:
-                run["best"], best = judged, _copy(net)
-            done = run["epoch"] == settings.epochs or run["waited"] > settings.patience
+                what = f"the loss became {judged} in epoch {run.epoch + 1}"
+                raise ModelError(what, fix="lower learning_rate or set clip")
+            run.note(judged, stops=held > 0)
             due = time.monotonic() - saved >= CHECKPOINT_SECONDS
-            if fitting.checkpoint is not None and (done or due):
-                _save(fitting.checkpoint, fingerprint, net, optimiser, run, best)
+            if fitting.checkpoint is not None and (due or run.finished(settings)):
+                run.save(fitting.checkpoint, fingerprint)
                 saved = time.monotonic()
-            fitting.progress(run["epoch"], settings.epochs, f"loss {judged:.4g}")
+            fitting.progress(run.epoch, settings.epochs, f"loss {judged:.4g}")
 
-    net.load_state_dict(best)
+    net.load_state_dict(run.best)
     return net.eval()
+
+
+def _epoch(run: _Run, data: _Data, settings: Training, loss: Loss) -> float:
+    """One pass over the samples in random order; the mean loss on the way."""
+    net, optimiser = run.net.train(), run.optimiser
+    device = data.y.device
+    batches = math.ceil(len(data.y) / settings.batch)
+    order = torch.randperm(len(data.y)).to(device)
+    seen = torch.zeros((), device=device)
+    for i, rows in enumerate(torch.tensor_split(order, batches)):
+        step = (run.epoch * batches + i) / (settings.epochs * batches)
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * rate(settings.schedule, step)
+        part = data.rows(rows)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            output = net(part.inputs)
+        value = _mean(loss(output.float(), part.y), part.weights)
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(value)
+        if settings.clip:
+            nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
+        optimiser.step()
+        seen += value.detach() / batches
+    return float(seen)
+
+
+def _judge(net: nn.Module, data: _Data, settings: Training, loss: Loss) -> float:
+    """Loss on samples that are not trained on."""
+    output = apply(net, data.inputs, settings.batch)
+    return float(_mean(loss(output, data.y), data.weights))
 
 
 def apply(net: nn.Module, inputs: Tensors, batch: int = 256) -> Tensor:
@@ -201,68 +264,28 @@ def _copy(net: nn.Module) -> Tensors:
     return {k: v.detach().clone() for k, v in net.state_dict().items()}
 
 
-def _fingerprint(
-    net: nn.Module, inputs: Tensors, y: Tensor, weights: Tensor, settings: Training, seed: int
-) -> str:
+def _fingerprint(net: nn.Module, data: _Data, settings: Training, seed: int) -> str:
     """Hash of all that decides how a fit ends, its data included."""
     digest = hashlib.sha256(f"{type(net).__name__} {seed} {settings.model_dump_json()}".encode())
-    arrays = {**inputs, "the target": y, "the weights": weights, **net.state_dict()}
+    arrays = {**data.inputs, "the target": data.y, "the weights": data.weights, **net.state_dict()}
     for name, value in arrays.items():
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
-def _save(
-    path: Path,
-    fingerprint: str,
-    net: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    run: dict[str, Any],
-    best: Tensors,
-) -> None:
-    tensors = {f"net.{k}": v for k, v in _copy(net).items()}
-    tensors.update({f"best.{k}": v for k, v in best.items()})
-    for i, held in optimiser.state_dict()["state"].items():
-        tensors.update({f"optimiser.{i}.{k}": v for k, v in held.items() if v is not None})
-    tensors["random.cpu"] = torch.get_rng_state()
-    if next(net.parameters()).is_cuda:
-        tensors["random.cuda"] = torch.cuda.get_rng_state()
-    head = {"fingerprint": fingerprint, "run": json.dumps(run)}
-    with atomic(path) as part:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, str(part), head)
-
-
-def _resume(
-    path: Path,
-    fingerprint: str,
-    net: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    run: dict[str, Any],
-    best: Tensors,
-) -> tuple[dict[str, Any], Tensors]:
-    """Take up a checkpoint; one of another fit, or a damaged one, is as good as none."""
+def _load(path: Path, fingerprint: str) -> tuple[dict[str, Any], Tensors] | None:
+    """Read a checkpoint of this very fit; one of another fit or a damaged one is none."""
     try:
         with safe_open(str(path), framework="pt") as stream:
             head = stream.metadata() or {}
             if head.get("fingerprint") != fingerprint:
-                return run, best
-            tensors = {k: stream.get_tensor(k) for k in stream.keys()}  # noqa: SIM118
+                return None
+            names = list(stream.keys())
+            return json.loads(head["run"]), {k: stream.get_tensor(k) for k in names}
     except (OSError, SafetensorError):
-        return run, best
+        return None
 
-    def part(prefix: str) -> Tensors:
-        return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
-    net.load_state_dict(part("net."))
-    state: dict[int, Tensors] = {}
-    for key, value in part("optimiser.").items():
-        number, name = key.split(".", 1)
-        state.setdefault(int(number), {})[name] = value
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": state, "param_groups": groups})
-    torch.set_rng_state(tensors["random.cpu"])
-    if "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"])
-    device = next(net.parameters()).device
-    return json.loads(head["run"]), {k: v.to(device) for k, v in part("best.").items()}
+def _part(tensors: Tensors, prefix: str) -> Tensors:
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

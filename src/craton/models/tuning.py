@@ -26,9 +26,7 @@ def tune(
     space: Space | None = None,
     progress: Callable[[int, int, str], None] = _silent,
 ) -> dict[str, Any]:
-    """Search settings with a tree-structured Parzen estimator.
-
-    The model as it comes is the first trial, so the result is never worse by this score.
+    """Search settings by a tree-structured Parzen estimator; the model as it comes is tried first.
 
     Parameters
     ----------
@@ -38,8 +36,6 @@ def tune(
         ``score(model)``, lower is better. It must fit on inner folds of the training set only.
     trials : int
         Models tried, the first included.
-    seed : int
-        The same seed gives the same search.
     space : mapping, optional
         As `craton.config.search_space` gives it; that of the model's config if not given.
     progress : callable

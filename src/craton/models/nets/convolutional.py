@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from monai.networks.blocks import ResidualUnit
-from monai.networks.nets import UNet
+from monai.networks.blocks.convolutions import ResidualUnit
+from monai.networks.nets.unet import UNet
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -87,7 +87,7 @@ class GridNet(nn.Module):
         super().__init__()
         self.shape = shape
         self.cell = cell
-        mask = torch.zeros(shape[0] * shape[1]).index_fill(0, cell, 1.0)
+        mask = torch.zeros(shape[0] * shape[1], device="cpu").index_fill(0, cell, 1.0)
         self.mask = mask.reshape(1, 1, *shape)
         self.factor = 2 ** (stages - 1)
         self.unet = UNet(

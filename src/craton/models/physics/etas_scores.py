@@ -27,7 +27,7 @@ class NextEventScores(NamedTuple):
 
     `temporal` is ``log rate(t_i)`` less the integral of the rate since the test event before
     (since the window's start for the first, for which the benchmark counts the background alone);
-    `spatial` is the log density of the epicentre given the time. `event` tells which events these are.
+    `spatial` is the log density of the epicentre given the time. `event` has their indices.
     `uncounted` is the part of the integral over the window that the benchmark leaves out: triggered
     events before the first test event and everything after the last.
     """
