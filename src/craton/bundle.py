@@ -56,6 +56,7 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     BundleError
         If an array has no fixed-size type, or does not come back equal.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file, save_file
 
     clean = {}
@@ -65,8 +66,14 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
             raise BundleError(f"the state '{name}' is of type {array.dtype}, numbers were expected")
         # ascontiguousarray would turn a 0-d array into 1-d
         clean[name] = np.array(array, order="C", copy=True)
-    save_file(clean, str(path))
-    back = load_file(str(path))
+    try:
+        save_file(clean, str(path))
+        back = load_file(str(path))
+    except SafetensorError as error:
+        # a full disk comes as this type, not as OSError
+        raise BundleError(
+            f"cannot be written ({error})", where=str(path), fix="free some space"
+        ) from None
     for name, array in clean.items():
         same = back[name].dtype == array.dtype and back[name].shape == array.shape
         if not same or back[name].tobytes() != array.tobytes():
@@ -147,6 +154,9 @@ def load(path: str | Path) -> Bundle:
         raise BundleError(
             "is not a bundle (no manifest.json)", where=where, fix="name the folder RUN/bundle"
         )
+    if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise BundleError("its manifest is too large", where=where)
+    manifest = _manifest(manifest_path)
     strangers = sorted(
         p.name
         for p in path.iterdir()
@@ -158,19 +168,17 @@ def load(path: str | Path) -> Bundle:
             where=where,
             fix="delete that file, or get the bundle from its author again",
         )
-    if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise BundleError("its manifest is too large", where=where)
-    manifest = _manifest(manifest_path)
-    for name, said in manifest.get("members", {}).items():
+    members = manifest.get("members")
+    if not isinstance(members, dict) or set(members) != set(MEMBERS):
+        raise BundleError("its manifest does not list all members", where=where)
+    for name, said in members.items():
         file = path / name
-        if name not in MEMBERS or not file.is_file() or sha256_file(file) != said.get("sha256"):
+        if not file.is_file() or sha256_file(file) != dict(said or {}).get("sha256"):
             raise BundleError(
                 "is missing or was changed after it was saved (sha256 differs)",
                 where=f"{where}/{name}",
                 fix="get the bundle from its author again",
             )
-    if set(manifest.get("members", {})) != set(MEMBERS):
-        raise BundleError("its manifest does not list all members", where=where)
     return Bundle(manifest, load_arrays(path / "state.safetensors"))
 
 
@@ -178,7 +186,7 @@ def _manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         said = (path.parent / "manifest.sha256").read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"cannot be read ({error})", where=str(path)) from None
     form = manifest.get("format") if isinstance(manifest, dict) else None
     if isinstance(form, int) and form > FORMAT:

@@ -15,6 +15,16 @@ from craton.errors import ConfigError, nearest
 C = TypeVar("C", bound="Config")
 
 
+class _Plain(yaml.SafeLoader):
+    """The safe loader, but a date stays the text that it is."""
+
+
+_Plain.yaml_implicit_resolvers = {
+    first: [r for r in known if r[0] != "tag:yaml.org,2002:timestamp"]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 class Config(pydantic.BaseModel):
     """Base of all settings: frozen, no unknown keys, no non-finite numbers.
 
@@ -104,6 +114,10 @@ def build(cls: type[C], values: Mapping[str, Any], *, where: str = "settings") -
                 where=where,
                 fix=nearest(key.split(".")[-1], cls.model_fields),
             ) from None
+        if first["type"] == "missing":
+            raise ConfigError(
+                f"'{key}' is not given", where=where, fix=f"give --set {key}=VALUE"
+            ) from None
         got = first.get("input")
         raise ConfigError(
             f"'{key}' is {got!r}: {first['msg'][:1].lower() + first['msg'][1:]}",
@@ -133,7 +147,7 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise ConfigError(f"'{pair}' is not of the form key=value", where="--set")
         try:
-            value = yaml.safe_load(text) if text.strip() else None
+            value = yaml.load(text, _Plain) if text.strip() else None  # noqa: S506
         except yaml.YAMLError:
             value = text
         spot = found
@@ -156,7 +170,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """
     try:
         with open(path, encoding="utf-8") as stream:
-            values = yaml.safe_load(stream)
+            values = yaml.load(stream, _Plain)  # noqa: S506
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read as YAML ({error})", where=str(path)) from None
     if not isinstance(values, dict):

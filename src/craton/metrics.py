@@ -83,8 +83,13 @@ def require_finite(predicted: xr.Dataset, model: str) -> None:
             )
 
 
+def _ratio(sum_: Any, count: Any) -> Any:
+    """A sum over a count; not a number where nothing was seen, which is not a perfect score."""
+    return np.where(count > 0, sum_ / np.where(count > 0, count, 1.0), np.nan)
+
+
 def _mean(total: Stats) -> Any:
-    return total[..., 0] / np.maximum(total[..., 1], 1e-300)
+    return _ratio(total[..., 0], total[..., 1])
 
 
 def _labels(observed: xr.Dataset, predicted: xr.Dataset, target: str) -> tuple[Any, Any, Any]:
@@ -150,7 +155,7 @@ def brier(target: str) -> Metric:
 
 
 def f1_macro(target: str, classes: int) -> Metric:
-    """Mean over classes of the harmonic mean of precision and recall."""
+    """Mean, over the classes that occur, of the harmonic mean of precision and recall."""
 
     def stats(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
         truth, p, known = _labels(observed, predicted, target)
@@ -162,7 +167,7 @@ def f1_macro(target: str, classes: int) -> Metric:
         hit, said, true = np.split(total, 3, axis=-1)
         seen = true > 0
         f1 = 2 * hit / np.maximum(said + true, 1e-300)
-        return np.where(seen, f1, 0.0).sum(axis=-1) / np.maximum(seen.sum(axis=-1), 1)
+        return _ratio(np.where(seen, f1, 0.0).sum(axis=-1), seen.sum(axis=-1))
 
     return Metric("f1_macro", "higher", stats, value)
 
@@ -185,7 +190,7 @@ def calibration_error(target: str, bins: int = 15) -> Metric:
 
     def value(total: Stats) -> Any:
         count, said, right = np.split(total, 3, axis=-1)
-        return np.abs(said - right).sum(axis=-1) / np.maximum(count.sum(axis=-1), 1e-300)
+        return _ratio(np.abs(said - right).sum(axis=-1), count.sum(axis=-1))
 
     return Metric("calibration_error", "lower", stats, value, "1", "arXiv:1706.04599")
 
@@ -260,8 +265,8 @@ def crps(target: str, units: str = "1") -> Metric:
 
     def stats(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
         truth = observed[target].astype(float)
-        q = predicted[target].transpose(*truth.dims, "quantile").to_numpy().astype(float)
-        level = predicted["quantile"].to_numpy()
+        ordered = predicted[target].sortby("quantile").transpose(*truth.dims, "quantile")
+        q, level = ordered.to_numpy().astype(float), ordered["quantile"].to_numpy()
         edges = np.r_[0.0, (level[1:] + level[:-1]) / 2, 1.0]
         y = truth.to_numpy()[..., None]
         there = np.isfinite(y[..., 0])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from craton.checks import Finding
 from craton.config import Config, build
+from craton.errors import ConfigError
 from craton.metrics import Metric, require_finite
 from craton.models.base import Model
 from craton.samples import Samples
@@ -69,7 +70,14 @@ class RunConfig(Config):
         """Sort ``--set`` values into the run's own, the models' and the task's."""
         own = {k: v for k, v in values.items() if k in cls.model_fields and k != "task"}
         rest = {k: v for k, v in values.items() if k not in cls.model_fields}
-        own["settings"] = {**own.get("settings", {}), **rest}
+        settings = own.get("settings") or {}
+        if not isinstance(settings, Mapping):
+            raise ConfigError(
+                f"'settings' is {settings!r}, a mapping was expected",
+                where=task,
+                fix="give --set key=VALUE",
+            )
+        own["settings"] = {**settings, **rest}
         return build(cls, {**own, "task": task}, where=task)
 
 

@@ -206,14 +206,19 @@ def make_index(
     """
     t0 = np.full(n, np.datetime64("NaT"), "datetime64[ns]") if t0 is None else t0
     columns = {
-        "t0": pd.to_datetime(np.asarray(t0)).as_unit("ns"),
-        "t1": pd.to_datetime(np.asarray(t0 if t1 is None else t1)).as_unit("ns"),
+        "t0": _utc(t0),
+        "t1": _utc(t0 if t1 is None else t1),
         "x": np.full(n, np.nan) if x is None else np.asarray(x, float),
         "y": np.full(n, np.nan) if y is None else np.asarray(y, float),
         "group": np.full(n, "") if group is None else np.asarray(group).astype(str),
     }
     index = np.arange(n) if labels is None else np.asarray(labels)
     return pd.DataFrame(columns, index=pd.Index(index, name="sample"))
+
+
+def _utc(times: Any) -> pd.DatetimeIndex:
+    """Times without a zone; those with one are turned to UTC."""
+    return pd.to_datetime(np.asarray(times), utc=True).tz_localize(None).as_unit("ns")
 
 
 def encode(values: NDArray[Any], target: Target, where: str) -> NDArray[np.int64]:
@@ -231,11 +236,10 @@ def encode(values: NDArray[Any], target: Target, where: str) -> NDArray[np.int64
         blank = np.isin(text, ["", "nan", "None"])
         found = np.array([known.get(v, -1) for v in text], dtype=np.int64)
     else:
-        codes = {int(c): i for i, c in enumerate(target.codes or range(len(target.categories)))}
-        blank = ~np.isfinite(raw.astype(float))
-        found = np.array(
-            [-1 if b else codes.get(int(v), -1) for v, b in zip(raw, blank, strict=True)]
-        )
+        codes = {float(c): i for i, c in enumerate(target.codes or range(len(target.categories)))}
+        numbers = raw.astype(float)
+        blank = np.isnan(numbers)
+        found = np.array([codes.get(v, -1) for v in numbers.tolist()], dtype=np.int64)
     bad = (found < 0) & ~blank
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -390,6 +394,13 @@ class Fields:
         field = data[self.variable].transpose("time", "point").to_numpy()
         rows = index.index.to_numpy()
         at = rows[:, None] + np.arange(1 - self.history, 1)[None, :]
+        if at.size and at.min() < 0:
+            # a negative position would count from the end, which is the future
+            raise DataError(
+                f"a sample has fewer than {self.history} steps before its issue time",
+                where=self.variable,
+                fix="start the samples later or shorten the history",
+            )
         month = pd.DatetimeIndex(index["t0"]).month.to_numpy() * (2 * np.pi / 12)
         return {
             "sequence": np.ascontiguousarray(np.moveaxis(field[at], 1, 2), dtype=np.float32),

@@ -7,6 +7,7 @@ computed, and `folds` gives folds inside a training part, for choosing between m
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from craton.errors import DataError, LeakError
+from craton.errors import ConfigError, DataError, LeakError, nearest
 
 Rows = NDArray[np.int64]
 
@@ -75,8 +76,15 @@ class ByGroup:
 
     def split(self, index: pd.DataFrame) -> Iterator[Split]:
         group = index["group"].to_numpy().astype(str)
+        blank = int((group == "").sum())
+        if 0 < blank < len(group):
+            raise DataError(
+                f"{blank} of {len(group)} samples have no group",
+                where="split by group",
+                fix="give every sample its group, or leave those samples out",
+            )
         names = [g for g in pd.unique(group) if g not in self.train_only]
-        if (group == "").all() or len(names) < 2:
+        if blank or len(names) < 2:
             raise DataError(
                 f"{len(names)} group(s) that may be tested, at least 2 are needed to leave one out",
                 where="split by group",
@@ -85,9 +93,14 @@ class ByGroup:
         if self.test:
             absent = sorted(set(self.test) - set(names))
             if absent:
-                raise DataError(f"the test groups {absent} are not in the data", where="split")
+                raise DataError(
+                    f"the test groups {absent} are not in the data",
+                    where="split by group",
+                    fix=nearest(absent[0], names),
+                )
             yield self._leave_out(group, self.test, ", ".join(self.test))
             return
+        _require_folds(self.n)
         if self.n is None or self.n >= len(names):
             for name in names:
                 yield self._leave_out(group, (name,), name)
@@ -101,6 +114,12 @@ class ByGroup:
     @staticmethod
     def _leave_out(group: NDArray[Any], members: tuple[str, ...], name: str) -> Split:
         out = np.isin(group, members)
+        if out.all():
+            raise DataError(
+                "every group is tested, none is left to learn from",
+                where=f"split {name}",
+                fix="test fewer groups",
+            )
         return Split(np.flatnonzero(~out), _none(), np.flatnonzero(out), name)
 
 
@@ -133,18 +152,25 @@ class ForwardInTime:
     block: str = "30D"
 
     def blocks(self, index: pd.DataFrame) -> Rows:
-        start = index["t0"].min()
-        return ((index["t0"] - start) // pd.Timedelta(self.block)).to_numpy().astype(np.int64)
+        t0, _ = _times(index)
+        return ((t0 - t0.min()) // _length(self.block)).to_numpy().astype(np.int64)
 
     def split(self, index: pd.DataFrame) -> Iterator[Split]:
         t0, t1 = _times(index)
         first, last = t0.min(), t1.max()
-        gap = pd.Timedelta(self.gap)
+        gap = _length(self.gap)
         c, s = (_border(b, first, last) for b in (self.calibrate_from, self.test_from))
-        end = pd.Timestamp(self.test_until) if self.test_until else last + pd.Timedelta("1D")
-        start = pd.Timestamp(self.train_from) if self.train_from else first
-        train = (t0 >= start) & (t1 <= c)
-        calibrate = (t0 >= c + gap) & (t1 <= s)
+        end = _border(self.test_until, first, last) if self.test_until else last
+        start = _border(self.train_from, first, last) if self.train_from else first
+        if c > s:
+            raise DataError(
+                f"calibration starts at {c}, after the test at {s}",
+                where="split in time",
+                fix="let calibration start before the test",
+            )
+        # a sample issued at the very border belongs to the later part, even if it also ends there
+        train = (t0 >= start) & (t0 < c) & (t1 <= c)
+        calibrate = (t0 >= c + gap) & (t0 < s) & (t1 <= s)
         test = (t0 >= s + gap) & (t1 <= end)
         for part, name in ((train, "training"), (test, "test")):
             if not part.any():
@@ -162,16 +188,26 @@ class ForwardInTime:
         t0, t1 = _times(index)
         first, last = t0.min(), t1.max()
         edges = [first + (last - first) * (0.4 + 0.6 * i / n) for i in range(n + 1)]
+        found = 0
         for i in range(n):
-            train = t1 <= edges[i]
-            test = (t0 >= edges[i] + pd.Timedelta(self.gap)) & (t1 <= edges[i + 1])
+            train = (t0 < edges[i]) & (t1 <= edges[i])
+            test = (t0 >= edges[i] + _length(self.gap)) & (t1 <= edges[i + 1])
+            if i < n - 1:
+                test &= t0 < edges[i + 1]
             if train.any() and test.any():
+                found += 1
                 yield Split(
                     np.flatnonzero(train.to_numpy()),
                     _none(),
                     np.flatnonzero(test.to_numpy()),
                     f"{edges[i]:%Y-%m-%d}..{edges[i + 1]:%Y-%m-%d}",
                 )
+        if not found:
+            raise DataError(
+                f"no fold can be made of {len(index)} samples from {first} to {last}",
+                where="folds in time",
+                fix="give a longer record, a shorter gap, or start the calibration later",
+            )
 
 
 @dataclass(frozen=True)
@@ -205,6 +241,7 @@ class SpatialBlocks:
         return pd.factorize(pd.MultiIndex.from_arrays(cells.T))[0].astype(np.int64)
 
     def split(self, index: pd.DataFrame) -> Iterator[Split]:
+        _require_folds(self.n)
         block = self.blocks(index).astype(str)
         names = [str(b) for b in pd.unique(block)]
         if len(names) < 2:
@@ -221,6 +258,12 @@ class SpatialBlocks:
             if self.buffer > 0:
                 near, _ = cKDTree(xy[out]).query(xy, distance_upper_bound=self.buffer)
                 keep &= ~np.isfinite(near)
+            if not keep.any():
+                raise DataError(
+                    f"the buffer of {self.buffer} leaves no sample to learn from",
+                    where=f"split in space, fold {i + 1}",
+                    fix="choose a smaller buffer or smaller blocks",
+                )
             yield Split(np.flatnonzero(keep), _none(), np.flatnonzero(out), f"fold {i + 1}")
 
     def folds(self, index: pd.DataFrame, n: int) -> Iterator[Split]:
@@ -250,6 +293,7 @@ class Both:
 
     @staticmethod
     def _cross(a: list[Split], b: list[Split]) -> Iterator[Split]:
+        found = 0
         for p in a:
             for q in b:
                 learn = np.union1d(q.train, q.calibrate)
@@ -259,7 +303,14 @@ class Both:
                     calibrate = np.intersect1d(p.train, q.calibrate)
                 test = np.intersect1d(p.test, q.test)
                 if len(train) and len(test):
+                    found += 1
                     yield Split(train, calibrate, test, f"{p.name} / {q.name}")
+        if not found:
+            raise DataError(
+                "no test sample is new in both senses while something is left to learn from",
+                where="split in two senses",
+                fix="give more data, or split in one sense only",
+            )
 
 
 def audit(index: pd.DataFrame, split: Split) -> list[str]:
@@ -285,21 +336,30 @@ def audit(index: pd.DataFrame, split: Split) -> list[str]:
         separation; or test and training samples share one place and nothing else sets them apart.
     """
     learnt, test = np.concatenate([split.train, split.calibrate]), split.test
-    if len(np.unique(learnt)) != len(learnt) or len(np.intersect1d(learnt, test)):
-        raise LeakError("a sample is in two parts of the split", where=split.name)
+    if not len(split.train) or not len(test):
+        raise DataError("nothing to learn from, or nothing to test on", where=split.name)
+    rows = np.concatenate([learnt, test])
+    if len(np.unique(rows)) != len(rows):
+        raise LeakError(
+            "a sample is in two parts of the split, or twice in one",
+            where=f"split {split.name}",
+            fix="make the parts disjoint",
+        )
     a, b = index.iloc[learnt], index.iloc[test]
     passed = [f"no sample in two parts ({len(learnt)} learnt from, {len(test)} tested)"]
-    timed = bool(index["t0"].notna().any())
-    forward = timed and a["t1"].max() <= b["t0"].min()
+    timed = bool(a["t0"].notna().any() and b["t0"].notna().any())
+    # one sample whose time or group is not known can be on either side
+    complete = not a["t1"].isna().any() and not b["t0"].isna().any()
+    forward = timed and complete and max(a["t0"].max(), a["t1"].max()) <= b["t0"].min()
     if forward:
         passed.append(f"every target learnt ends by {a['t1'].max()}, before the first test issue")
-    grouped = (a["group"] != "").any() and (b["group"] != "").any()
+    grouped = bool((a["group"] != "").all() and (b["group"] != "").all())
     shared = sorted(set(a["group"]) & set(b["group"]) - {""})
     if grouped and not shared:
         passed.append(f"no group on both sides ({b['group'].nunique()} tested)")
-    if grouped and shared and not forward:
+    if shared and not forward:
         raise LeakError(
-            f"the group '{shared[0]}' and {len(shared) - 1} more are on both sides",
+            f"{len(shared)} group(s) are on both sides, '{shared[0]}' for one",
             where=f"split {split.name}",
             fix="leave out whole groups (ByGroup) or test later times (ForwardInTime)",
         )
@@ -326,8 +386,12 @@ def audit(index: pd.DataFrame, split: Split) -> list[str]:
 
 
 def _times(index: pd.DataFrame) -> tuple[pd.Series[Any], pd.Series[Any]]:
-    if index["t0"].isna().any():
+    if index[["t0", "t1"]].isna().any(axis=None):
         raise DataError("some samples have no time", where="split in time", fix="give t0 and t1")
+    if (index["t1"] < index["t0"]).any():
+        raise DataError(
+            "some targets end before their issue time", where="split in time", fix="correct t1"
+        )
     return index["t0"], index["t1"]
 
 
@@ -339,14 +403,40 @@ def _places(index: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _border(border: str | float, first: pd.Timestamp, last: pd.Timestamp) -> pd.Timestamp:
-    if isinstance(border, float):
+    if isinstance(border, int | float):
+        if not 0 <= border <= 1:
+            raise ConfigError(
+                f"the border {border} is not between 0 and 1",
+                where="split in time",
+                fix="give a fraction of the time span, or a date such as 2010-01-01",
+            )
         return first + (last - first) * border
-    return pd.Timestamp(border)
+    try:
+        at = pd.Timestamp(border)
+    except ValueError:
+        raise ConfigError(
+            f"the border {border!r} is no date", where="split in time", fix="write 2010-01-01"
+        ) from None
+    return at if at.tz is None else at.tz_convert(None)
+
+
+def _length(text: str) -> pd.Timedelta:
+    try:
+        return pd.Timedelta(text)
+    except ValueError:
+        raise ConfigError(
+            f"{text!r} is no length of time", where="split in time", fix="write 30D or 6h"
+        ) from None
+
+
+def _require_folds(n: int | None) -> None:
+    if n is not None and n < 2:
+        raise ConfigError(f"{n} fold(s), at least 2 are needed", where="split", fix="give n >= 2")
 
 
 def _balanced(group: NDArray[Any], names: list[str], n: int) -> list[tuple[str, ...]]:
     """Deal groups to n folds, largest first to the smallest fold; ties keep the order given."""
-    size = {g: int((group == g).sum()) for g in names}
+    size = Counter(group.tolist())
     folds: list[list[str]] = [[] for _ in range(n)]
     load = [0] * n
     for g in sorted(names, key=lambda g: -size[g]):

@@ -88,5 +88,5 @@ def write_dataset(path: Path, data: xr.Dataset, attrs: Mapping[str, Any] | None 
 
 def read_dataset(path: Path) -> xr.Dataset:
     """Read a dataset of ours back into memory."""
-    with xr.open_dataset(path, engine="h5netcdf") as data:
+    with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as data:
         return data.load()

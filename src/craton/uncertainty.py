@@ -17,7 +17,10 @@ Stats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """A score with its interval, and the number of independent blocks behind it."""
+    """A score with its interval, and the number of independent blocks behind it.
+
+    One block alone says nothing of the spread: its interval is from minus to plus infinity.
+    """
 
     score: float
     low: float
@@ -95,7 +98,7 @@ def block_bootstrap(
     which, weights = resamples(blocks, n, seed)
     sums = by_block(stats, which)
     drawn = np.asarray(metric.value(weights @ sums), float)
-    low, high = _percentiles(drawn, level)
+    low, high = _percentiles(drawn, level, len(sums))
     return Interval(float(metric.value(sums.sum(axis=0))), low, high, len(sums))
 
 
@@ -113,12 +116,16 @@ def paired_gain(
     which, weights = resamples(blocks, n, seed)
     a, b = by_block(stats, which), by_block(base, which)
     drawn = metric.gain(metric.value(weights @ a), metric.value(weights @ b))
-    low, high = _percentiles(np.asarray(drawn, float), level)
+    low, high = _percentiles(np.asarray(drawn, float), level, len(a))
     gain = metric.gain(metric.value(a.sum(axis=0)), metric.value(b.sum(axis=0)))
     return Interval(float(gain), low, high, len(a))
 
 
-def _percentiles(drawn: NDArray[np.float64], level: float) -> tuple[float, float]:
+def _percentiles(drawn: NDArray[np.float64], level: float, blocks: int) -> tuple[float, float]:
+    if blocks < 2:
+        return float("-inf"), float("inf")
+    if np.isnan(drawn).all():
+        return float("nan"), float("nan")
     tail = 50 * (1 - level)
     low, high = np.nanpercentile(drawn, [tail, 100 - tail])
     return float(low), float(high)
@@ -178,6 +185,8 @@ class Temperature:
 
         truth = observed[self.target].to_numpy()
         known = truth >= 0
+        if not known.any():
+            return self
         p = predicted[self.target].transpose("sample", "category").to_numpy()[known]
         logs, truth = np.log(np.maximum(p.astype(float), 1e-9)), truth[known]
 
@@ -224,6 +233,9 @@ class Isotonic:
         truth = observed[self.target].to_numpy()
         known = truth >= 0
         p = predicted[self.target].transpose("sample", "category").to_numpy()[known]
+        if not known.any():
+            self.maps = np.tile(self.levels, (p.shape[1], 1))
+            return self
         maps = []
         for k in range(p.shape[1]):
             step = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
@@ -254,7 +266,9 @@ class ConformalQuantiles:
 
     For every variable, lead and level the distance from the median is multiplied by the conformal
     quantile of the scaled distances seen on the calibration samples, so that coverage holds for
-    exchangeable samples whatever the model's own spread.
+    exchangeable samples whatever the model's own spread. Each level has its own factor, so the two
+    tails may differ. A level with fewer than 20 values to learn from is left as it is, and so is
+    the median.
 
     References
     ----------
@@ -268,31 +282,21 @@ class ConformalQuantiles:
 
     def fit(self, observed: xr.Dataset, predicted: xr.Dataset) -> Self:
         for name in self.variables:
-            q = predicted[name]
-            levels = q["quantile"].to_numpy()
-            centre = q.sel(quantile=0.5, method="nearest")
-            truth = observed[name].transpose(*centre.dims).to_numpy()
+            first = [d for d in ("sample", "lead") if d in predicted[name].dims]
+            q = predicted[name].transpose(*first, ..., "quantile").astype(float)
+            centre = q.sel(quantile=0.5, method="nearest", drop=True)
+            lead = q.sizes.get("lead", 1)
+            error = (observed[name].transpose(*centre.dims) - centre.to_numpy()).to_numpy()
             rows = []
-            for level in levels:
-                reach = (q.sel(quantile=level) - centre).to_numpy()
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    ratio = (truth - centre.to_numpy()) / reach
-                rows.append(self._by_lead(ratio, q, max(level, 1 - level)))
+            for level in q["quantile"].to_numpy():
+                reach = (q.sel(quantile=level, drop=True) - centre).to_numpy()
+                ratio = _reached(error, reach, 1.0 if level > 0.5 else -1.0)
+                flat = ratio.reshape(len(ratio), lead, -1)
+                share = max(level, 1 - level)
+                middle = not reach.any()
+                rows.append([1.0 if middle else _stretch(flat[:, i], share) for i in range(lead)])
             self.factors[name] = np.array(rows)
         return self
-
-    @staticmethod
-    def _by_lead(ratio: NDArray[Any], q: xr.DataArray, share: float) -> NDArray[np.float64]:
-        """The `share` quantile of the ratios, by lead where there is one."""
-        lead = q.sizes.get("lead", 1)
-        flat = ratio.reshape(len(ratio), lead, -1)
-        found = np.ones(lead)
-        for i in range(lead):
-            seen = flat[:, i][np.isfinite(flat[:, i])]
-            if len(seen) >= 20:
-                rank = min(1.0, share * (1 + 1 / len(seen)))
-                found[i] = max(float(np.quantile(seen, rank)), 0.05)
-        return found
 
     def apply(self, predicted: xr.Dataset) -> xr.Dataset:
         changed = {}
@@ -303,7 +307,7 @@ class ConformalQuantiles:
             if "lead" not in q.dims:
                 scale = scale.isel(lead=0)
             stretched = (centre + (q - centre) * scale).transpose(*q.dims).astype(q.dtype)
-            ordered = np.sort(stretched.to_numpy(), axis=-1)
+            ordered = np.sort(stretched.to_numpy(), axis=q.get_axis_num("quantile"))
             changed[name] = q.copy(data=ordered)
         return predicted.assign(changed)
 
@@ -316,3 +320,21 @@ class ConformalQuantiles:
             raise ConfigError(f"calibration of unknown variables {sorted(unknown)}")
         self.factors = {k: np.asarray(v) for k, v in arrays.items()}
         return self
+
+
+def _reached(error: NDArray[Any], reach: NDArray[Any], side: float) -> NDArray[np.float64]:
+    """Error over the predicted distance; infinite where a predicted distance of zero was passed."""
+    passed = np.where(side * error > 0, np.inf, 0.0)
+    ratio = np.divide(error, reach, out=passed, where=reach != 0)
+    return np.where(np.isnan(error), np.nan, ratio)
+
+
+def _stretch(ratio: NDArray[np.float64], share: float) -> float:
+    """The smallest factor that covers `share` of exchangeable samples: an order statistic."""
+    seen = np.sort(ratio[~np.isnan(ratio)], axis=None)
+    if len(seen) < 20:
+        return 1.0
+    found = seen[min(int(np.ceil(share * (len(seen) + 1))), len(seen)) - 1]
+    if not np.isfinite(found):
+        found = seen[np.isfinite(seen)].max(initial=1.0)
+    return max(float(found), 0.05)

@@ -6,9 +6,10 @@ its public address if it has one. craton ships no data.
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import json
 import os
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from functools import cache
@@ -144,9 +145,13 @@ def _download(name: str, entry: dict[str, Any], file: dict[str, Any], path: Path
     try:
         with urllib.request.urlopen(url, timeout=30) as answer:
             content = answer.read(file["bytes"] + 1)
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise DataError(
             f"is not on this machine and could not be fetched ({error})", where=name, fix=hint
         ) from None
+    if hashlib.sha256(content).hexdigest() != file["sha256"]:
+        raise DataError(
+            f"what came from {url} differs from the registry (sha256)", where=name, fix=hint
+        )
     with atomic(path) as part:
         part.write_bytes(content)

@@ -269,7 +269,8 @@ def _times(column: pd.Series, place: Any) -> NDArray[np.datetime64]:
     )
     dated = padded.str.match(r"^\d{4}-\d\d-\d\d([T\s].*)?$")
     parsed = pd.to_datetime(padded.where(dated), format="ISO8601", utc=True, errors="coerce")
-    bad = np.flatnonzero(parsed.isna().to_numpy())
+    # Outside these years nanoseconds in 64 bits wrap around without a word.
+    bad = np.flatnonzero((parsed.isna() | ~parsed.dt.year.between(1678, 2261)).to_numpy())
     if bad.size:
         row = int(bad[0])
         came = text.iloc[row]

@@ -7,6 +7,7 @@ import gzip
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,20 +52,20 @@ def atomic(path: str | Path) -> Iterator[Path]:
         room = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
     except OSError as error:
         raise _cannot_write(path, error) from error
-    part = room / path.name
+    part, before = room / path.name, room / "before"
     try:
         yield part
         if path.is_dir() and part.is_dir():
-            path.rename(room / "before")
+            path.rename(before)
         os.replace(part, path)
     except OSError as error:
-        before = room / "before"
-        if before.exists() and not path.exists():
-            before.rename(path)
-        if error.filename is None or str(error.filename).startswith(str(room)):
+        if error.filename is None or str(error.filename).startswith((str(room), str(path))):
             raise _cannot_write(path, error) from error
         raise
     finally:
+        # also after an interrupt between the two renames
+        if before.exists() and not path.exists():
+            before.rename(path)
         shutil.rmtree(room, ignore_errors=True)
 
 
@@ -103,7 +104,7 @@ def read_text(path: str | Path, *, encoding: str = "utf-8", limit: int = MAX_BYT
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rb") as stream:
             raw = stream.read(limit + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"cannot be read to its end ({error})", where=str(path), fix="fetch the file again"
         ) from error

@@ -60,13 +60,14 @@ def read_netcdf(
     Raises
     ------
     DataError
-        If the file is missing, damaged, cut off, too large, no netCDF, has no time coordinate,
-        a calendar other than the civil one, or times that repeat or run back.
+        If the file is missing, damaged, cut off, too large, no netCDF, or has no time, a calendar
+        other than the civil one, or times that repeat or run back.
 
     Notes
     -----
     A file that takes its data from other files (external links, external or virtual storage) is
-    refused.
+    refused. Damage is met with an error, but the HDF5 library itself may run for minutes on a
+    netCDF-4 file forged for it; where strangers upload files, read them in a process with a limit.
 
     References
     ----------
@@ -104,11 +105,10 @@ def read_netcdf(
             where=where,
             fix="the file is cut off or damaged: fetch it again",
         ) from error
-    if time is not None:
-        ds = _with_time(ds, time, where)
-    ds = _decoded(ds, where)
-    if time is not None:
-        check_times(ds[time].values, where)
+    if time is None:
+        return _decoded(ds, where)
+    ds = _decoded(_with_time(ds, time, where), where)
+    check_times(ds[time].values, where)
     return ds
 
 
@@ -174,7 +174,6 @@ def write_netcdf(path: str | Path, ds: xr.Dataset) -> None:
     """
     ds = ds.drop_encoding()
     own = {
-        "Conventions": "CF-1.11",
         "title": "craton dataset",
         "source": f"craton {__version__}",
         "history": f"written by craton {__version__}",
@@ -287,8 +286,8 @@ def _engine(path: Path) -> str:
     if kind := packed.get(magic[:2]):
         raise DataError(f"is packed with {kind}", where=str(path), fix="unpack it first")
     if magic[:4] == b"CDF\x05":
-        fix = "convert it: nccopy -k nc4 OLD NEW"
-        raise DataError("is netCDF-3 with 64-bit data", where=str(path), fix=fix)
+        what = "is netCDF-3 with 64-bit data"
+        raise DataError(what, where=str(path), fix="convert it: nccopy -k nc4 OLD NEW")
     raise DataError(f"is no netCDF: it begins with {magic!r}", where=str(path))
 
 

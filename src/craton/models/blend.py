@@ -58,7 +58,8 @@ class Blend(Model):
 
 def mix(predictions: Mapping[str, xr.Dataset], weights: Mapping[str, float]) -> xr.Dataset:
     """Weighted mean of predictions with the same variables and samples."""
-    names = list(weights)
+    # in one order, so that a blend that was saved and loaded adds up to the same last bit
+    names = sorted(weights)
     total = weights[names[0]] * predictions[names[0]]
     for name in names[1:]:
         total = total + weights[name] * predictions[name]

@@ -55,7 +55,7 @@ class LightGBM(Estimator):
             cores were seen to take ten times as long as one.
         """
 
-        rounds: int = tunable(150, 20, 2000, log=True)
+        rounds: int = tunable(150, 5, 2000, log=True)
         learning_rate: float = tunable(0.05, 0.005, 0.3, log=True)
         leaves: int = tunable(15, 2, 255, log=True)
         min_leaf: int = tunable(20, 1, 200, log=True)
@@ -91,7 +91,7 @@ class LightGBM(Estimator):
                 fitting.progress(env.iteration, rounds, f"output {output + 1}")
 
         booster = lightgbm.train(self._parameters(fitting.seed), data, rounds, callbacks=[report])
-        return str(booster.model_to_string())
+        return trim(str(booster.model_to_string()))
 
     def _parameters(self, seed: int) -> dict[str, Any]:
         c = self.config
@@ -166,6 +166,16 @@ class LightGBM(Estimator):
         self.texts, self.boosters, self.columns = texts, boosters, widths.pop()
 
 
+def trim(text: str) -> str:
+    """Leave out what a prediction does not need: tree sizes, importances, training parameters.
+
+    LightGBM trusts the sizes when it cuts the text, so a text that has them is never given to it.
+    """
+    head, _, rest = text.partition("\nTree=")
+    head = re.sub(r"\ntree_sizes=.*", "", head)
+    return f"{head}\nTree={rest.partition('end of trees')[0]}end of trees\n"
+
+
 def check_text(text: str, classes: int) -> int:
     """Refuse a text model whose trees could be walked out of; return its number of columns.
 
@@ -179,6 +189,9 @@ def check_text(text: str, classes: int) -> int:
     known = ("num_class", "num_tree_per_iteration", "max_feature_idx")
     if not text.startswith("tree\n") or any(not head.get(k, "").isdecimal() for k in known):
         raise BundleError("LightGBM's text model has no proper head")
+    goal = "regression" if classes == 1 else f"multiclass num_class:{classes}"
+    if head.get("objective") != goal or "tree_sizes" in head:
+        raise BundleError(f"LightGBM's text model is not one of '{goal}' as craton writes it")
     if not int(head["num_class"]) == int(head["num_tree_per_iteration"]) == classes:
         raise BundleError(f"LightGBM's text model has {head['num_class']} classes, not {classes}")
     columns = int(head["max_feature_idx"]) + 1

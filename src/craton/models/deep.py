@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CNN1D", "CNN2D", "LSTM", "MLP", "TCN", "TorchModel", "Training", "place"]
 
+GRID_SHAPES = ("lags", "static", "leads", "rows", "columns", "outputs")
 MAX_CELLS = 4_000_000
 """Largest grid that points are laid on."""
 
@@ -170,8 +171,9 @@ class CNN2D(TorchModel):
         points = len(self.cell)
         if inputs["sequence"].shape[1] != points or outputs % points or self.classes:
             raise ModelError("CNN2D needs a field in and the same field out")
-        shapes = super()._shapes(inputs, outputs)
-        return {**shapes, "leads": outputs // points, "rows": self.grid[0], "columns": self.grid[1]}
+        shapes = {**super()._shapes(inputs, outputs), "leads": outputs // points}
+        shapes |= {"rows": self.grid[0], "columns": self.grid[1]}
+        return {k: shapes[k] for k in GRID_SHAPES}
 
     def _net(self, shapes: Shapes) -> nn.Module:
         import torch
@@ -193,7 +195,7 @@ class CNN2D(TorchModel):
         return {**super()._state(), "cell": self.cell}
 
     def _with_state(self, arrays: State) -> None:
-        need(arrays, "cell", "shape.rows", "shape.columns", "shape.leads")
+        need(arrays, "cell", *(f"shape.{k}" for k in GRID_SHAPES))
         cell = arrays["cell"]
         rows, columns = (int(arrays[f"shape.{k}"].ravel()[0]) for k in ("rows", "columns"))
         sound = cell.ndim == 1 and cell.dtype == np.int64 and 0 < rows * columns <= MAX_CELLS

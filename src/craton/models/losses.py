@@ -1,4 +1,4 @@
-"""Losses of the torch models: each gives a sum and a number of terms for every sample."""
+"""Losses of the torch models, which give a sum and a number of terms for every sample."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 
@@ -43,3 +43,15 @@ def sample_weights(y: NDArray[Any], classes: int, kind: str) -> Tensor | None:
     count = np.bincount(y, minlength=classes)
     each = len(y) / (np.maximum(count, 1) * (count > 0).sum())
     return torch.from_numpy(each[y].astype(np.float32))
+
+
+def start_from_shares(net: nn.Module, y: Tensor, classes: int, weights: Tensor | None) -> None:
+    """Set the bias of ``net.head`` so that an untrained net gives the class shares.
+
+    A class that training lacks so starts from next to nothing, and no epoch is lost on it.
+    """
+    share = torch.bincount(y, weights, minlength=classes) + 0.01
+    head = net.get_submodule("head")
+    assert isinstance(head, nn.Linear)
+    with torch.no_grad():
+        head.bias.copy_(torch.log(share / share.sum()))

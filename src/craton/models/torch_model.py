@@ -102,7 +102,12 @@ class TorchModel(Estimator):
     def _fit(self, inputs: Inputs, y: NDArray[Any], fitting: Fitting) -> None:
         import torch
 
-        from craton.models.losses import cross_entropy, masked_squares, sample_weights
+        from craton.models.losses import (
+            cross_entropy,
+            masked_squares,
+            sample_weights,
+            start_from_shares,
+        )
         from craton.models.training import train
 
         inputs = self._prepare(inputs)
@@ -118,6 +123,8 @@ class TorchModel(Estimator):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(part.seed)
                 net = self._net(self.shapes)
+            if self.classes:
+                start_from_shares(net, target, self.classes, weights)
             self.nets.append(
                 train(
                     net,

@@ -51,6 +51,7 @@ class _Trees(Estimator):
         if not self.classes:
             whole = np.isfinite(y).all(axis=1)
             x, y = (x[whole], y[whole]) if whole.mean() >= 0.5 else (x, np.nan_to_num(y))
+            y = y[:, 0] if y.shape[1] == 1 else y
         grown = self._grower(fitting.seed).fit(x, y)
         trees = [t.tree_ for t in getattr(grown, "estimators_", [grown])]
         seen = np.asarray(getattr(grown, "classes_", []), np.int64)

@@ -68,7 +68,7 @@ def tune(
         trial = study.ask()
         settings = {name: _suggest(trial, name, how) for name, how in space.items()}
         value = _try(make_model(**settings), score)
-        study.tell(trial, value if math.isfinite(value) else None, state=_outcome(value))
+        study.tell(trial, value)
         if value < best:
             best, found = value, settings
         progress(number, trials, f"best {best:.4g}")
@@ -95,12 +95,6 @@ def _study(seed: int) -> Any:
         return optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     finally:
         optuna.logging.set_verbosity(level)
-
-
-def _outcome(value: float) -> Any:
-    from optuna.trial import TrialState
-
-    return TrialState.COMPLETE if math.isfinite(value) else TrialState.FAIL
 
 
 def _suggest(trial: Any, name: str, how: Mapping[str, Any]) -> Any:

@@ -23,10 +23,11 @@ class MLPNet(nn.Module):
         for _ in range(depth):
             layers += [nn.Linear(width, hidden), nn.SiLU(), nn.Dropout(dropout)]
             width = hidden
-        self.net = nn.Sequential(*layers, nn.Linear(width, outputs))
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(width, outputs)
 
     def forward(self, inputs: dict[str, Tensor]) -> Any:
-        return self.net(inputs["x"])
+        return self.head(self.body(inputs["x"]))
 
 
 def statics(inputs: dict[str, Tensor]) -> list[Tensor]:

@@ -228,9 +228,26 @@ class KernelDensity:
         points = np.column_stack([px, py])
         distance = cKDTree(points).query(points, k=[neighbours + 1])[0][:, 0]
         bandwidth = np.maximum(distance, min_bandwidth)
+        return cls.of(px, py, bandwidth, w, region, uniform_share=uniform_share)
+
+    @classmethod
+    def of(
+        cls,
+        x: ArrayLike,
+        y: ArrayLike,
+        bandwidth: ArrayLike,
+        weight: ArrayLike,
+        region: ArrayLike,
+        *,
+        uniform_share: float,
+    ) -> KernelDensity:
+        """From places, bandwidths (km) and weights; the part inside the region has integral one."""
+        px, py, h, w = (
+            np.ascontiguousarray(v, dtype=float).ravel() for v in (x, y, bandwidth, weight)
+        )
         polygon = as_polygon(region)
-        mass = float((w * _gauss_in_polygon(px, py, bandwidth, polygon)).sum())
-        return cls(px, py, bandwidth, (1 - uniform_share) * w / mass, uniform_share, polygon)
+        mass = float((w * _gauss_in_polygon(px, py, h, polygon)).sum())
+        return cls(px, py, h, (1 - uniform_share) * w / mass, uniform_share, polygon)
 
     @property
     def area(self) -> float:

@@ -8,6 +8,7 @@ hundred simulations give smooth maps.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
@@ -158,6 +159,28 @@ def forecast_counts(
     event of the first generation was large, and clusters within a cell as Poisson given their
     parents, so it is somewhat high where one cell holds whole clusters.
     """
+    least = parameters.mc if magnitude is None else magnitude
+    found = forecast_thresholds(
+        parameters, history, window, cells, background, (least,),
+        m_max=m_max, n_catalogs=n_catalogs, seed=seed, max_events=max_events,
+    )[0]  # fmt: skip
+    return found
+
+
+def forecast_thresholds(
+    parameters: EtasParameters,
+    history: Events,
+    window: tuple[float, float],
+    cells: ArrayLike,
+    background: Density,
+    magnitudes: Sequence[float],
+    *,
+    m_max: float = 8.5,
+    n_catalogs: int = 200,
+    seed: int = 0,
+    max_events: int = 5_000_000,
+) -> list[CellForecast]:
+    """Forecasts for several least magnitudes from one simulation; see `forecast_counts`."""
     box = _checked_cells(cells)
     first = expected_counts(parameters, history, window, box, background)
     events = simulate(
@@ -169,17 +192,22 @@ def forecast_counts(
         mean = _expected_offspring(parameters, events.time, events.magnitude, window)
         bounds = np.searchsorted(events.catalog, np.arange(n_catalogs + 1))
         later = _spread(parameters, events.x, events.y, events.magnitude, mean, bounds, box)
-    least = parameters.mc if magnitude is None else magnitude
-    share = survival(parameters, m_max, least)
     direct = first.background + first.triggered
-    counts = share * (direct + later.mean(axis=0))
-    probability = 1.0 - np.exp(-share * direct) * np.exp(-share * later).mean(axis=0)
-    wanted = (events.magnitude >= least) & _in_any(events.x, events.y, box)
-    number = np.bincount(events.catalog[wanted], minlength=n_catalogs)
-    missing = float(np.exp(-share * later.sum(axis=1)).mean() * np.exp(-share * direct.sum()))
-    return CellForecast(
-        counts, probability, float(counts.sum()), 1.0 - missing, number, first, events
-    )
+    inside = _in_any(events.x, events.y, box)
+    found = []
+    for least in magnitudes:
+        share = survival(parameters, m_max, max(least, parameters.mc))
+        counts = share * (direct + later.mean(axis=0))
+        probability = 1.0 - np.exp(-share * direct) * np.exp(-share * later).mean(axis=0)
+        wanted = inside & (events.magnitude >= least)
+        number = np.bincount(events.catalog[wanted], minlength=n_catalogs)
+        missing = float(np.exp(-share * later.sum(axis=1)).mean() * np.exp(-share * direct.sum()))
+        found.append(
+            CellForecast(
+                counts, probability, float(counts.sum()), 1.0 - missing, number, first, events
+            )
+        )
+    return found
 
 
 def _expected_offspring(

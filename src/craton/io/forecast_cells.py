@@ -1,0 +1,124 @@
+"""From a catalogue in degrees to events and cells in km: what a point process works on."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from craton.errors import DataError
+from craton.io.geodesy import project
+
+Outline = tuple[tuple[float, float], ...]
+KM_PER_DEGREE = 6371.0 * np.pi / 180
+
+
+def bounding_outline(catalog: xr.Dataset, cell: float) -> Outline:
+    """Corners (latitude, longitude) of the box around all events, on multiples of the cell.
+
+    Raises
+    ------
+    DataError
+        If the events straddle the 180th meridian.
+    """
+    lat, lon = catalog["latitude"].to_numpy(), catalog["longitude"].to_numpy()
+    if lon.max() - lon.min() > 180:
+        raise DataError(
+            "events lie on both sides of the 180th meridian", fix="give longitudes 0 to 360"
+        )
+    south, west = np.floor(lat.min() / cell) * cell, np.floor(lon.min() / cell) * cell
+    north, east = np.ceil(lat.max() / cell) * cell, np.ceil(lon.max() / cell) * cell
+    corners = ((south, west), (south, east), (north, east), (north, west))
+    return tuple((round(float(a), 6), round(float(b), 6)) for a, b in corners)
+
+
+def in_cells(catalog: xr.Dataset, outline: Outline, cell: float, mc: float) -> xr.Dataset:
+    """Add places in km, cells, and the cell of each event; drop events below completeness.
+
+    The plane is the azimuthal equidistant projection about the middle of the outline. A cell of
+    `cell` degrees counts if its centre is inside the outline; in the plane it is taken as the
+    rectangle of its true height and mid-latitude width about its projected centre.
+
+    Parameters
+    ----------
+    catalog : xr.Dataset
+        As `craton.io.catalog.read_catalog` gives it, sorted by time.
+    outline : tuple of (latitude, longitude)
+        Corners of the region.
+    cell : float
+        Side of a cell in degrees.
+    mc : float
+        Events below this magnitude are left out.
+
+    Returns
+    -------
+    xr.Dataset
+        Events with `x`, `y` (km), `cell_of` (-1 outside); cells with `cell_x0` ... `cell_y1` (km),
+        `cell_latitude`, `cell_longitude` (degrees); `outline_x`, `outline_y` (km).
+
+    Raises
+    ------
+    DataError
+        If no event is left, or no cell fits.
+    """
+    from matplotlib.path import Path as Polygon
+
+    kept = catalog.isel(event=np.flatnonzero(catalog["magnitude"].to_numpy() >= mc - 1e-6))
+    corners = np.array(outline, float)
+    if kept.sizes["event"] == 0:
+        raise DataError(f"no event has magnitude {mc:g} or more", fix="lower --set magnitude=")
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    n = np.maximum(np.round((high - low) / cell).astype(int), 1)
+    lats = low[0] + cell * (np.arange(n[0]) + 0.5)
+    lons = low[1] + cell * (np.arange(n[1]) + 0.5)
+    lat, lon = (v.ravel() for v in np.meshgrid(lats, lons, indexing="ij"))
+    polygon = Polygon(corners)
+    inside = polygon.contains_points(np.stack([lat, lon], axis=1))
+    if not inside.any():
+        raise DataError("no cell fits into the region", fix="choose smaller cells (--set cell=)")
+    lat, lon = lat[inside], lon[inside]
+    centre = (float((low[0] + high[0]) / 2), float((low[1] + high[1]) / 2))
+    x, y = project(lat, lon, centre)
+    wide, tall = cell * KM_PER_DEGREE * np.cos(np.radians(lat)) / 2, cell * KM_PER_DEGREE / 2
+    edge = _densified(corners)
+    outline_x, outline_y = project(edge[:, 0], edge[:, 1], centre)
+    event_x, event_y = project(kept["latitude"].to_numpy(), kept["longitude"].to_numpy(), centre)
+    km = {"units": "km"}
+    return kept.assign(
+        x=("event", event_x, km),
+        y=("event", event_y, km),
+        cell_of=("event", _cell_of(kept, low, cell, n, inside)),
+        cell_x0=("cell", x - wide, km),
+        cell_x1=("cell", x + wide, km),
+        cell_y0=("cell", y - tall, km),
+        cell_y1=("cell", y + tall, km),
+        cell_latitude=("cell", lat, {"units": "degrees_north"}),
+        cell_longitude=("cell", lon, {"units": "degrees_east"}),
+        outline_x=("vertex", outline_x, km),
+        outline_y=("vertex", outline_y, km),
+    ).assign_attrs(mc=mc, cell=cell, centre_latitude=centre[0], centre_longitude=centre[1])
+
+
+def _cell_of(
+    events: xr.Dataset, low: NDArray[np.float64], cell: float, n: NDArray[np.int64],
+    inside: NDArray[np.bool_],
+) -> NDArray[np.int64]:  # fmt: skip
+    """Number of each event's cell among those inside, -1 where there is none."""
+    row = np.floor((events["latitude"].to_numpy() - low[0]) / cell).astype(int)
+    column = np.floor((events["longitude"].to_numpy() - low[1]) / cell).astype(int)
+    ok = (row >= 0) & (row < n[0]) & (column >= 0) & (column < n[1])
+    number = np.full(inside.size, -1)
+    number[inside] = np.arange(inside.sum())
+    flat = np.where(ok, row * n[1] + column, 0)
+    return np.where(ok, number[flat], -1)
+
+
+def _densified(corners: NDArray[np.float64], step: float = 0.25) -> NDArray[np.float64]:
+    """Corners with points every `step` degrees, so that edges stay parallels and meridians."""
+    if np.allclose(corners[0], corners[-1]):
+        corners = corners[:-1]
+    points = []
+    for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        k = max(int(np.ceil(np.abs(b - a).max() / step)), 1)
+        points.append(a + (b - a) * (np.arange(k) / k)[:, None])
+    return np.concatenate(points)

@@ -1,0 +1,300 @@
+"""Models of earthquake occurrence: Poisson, smoothed seismicity, ETAS, as forecasts by cell.
+
+They see the catalogue up to the issue time of each window (`craton.events.Forecasts`) and give, for
+each cell and for the whole region, the expected number of events and the probability of at least
+one of magnitude m or more.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from craton.config import Config
+from craton.errors import DataError
+from craton.models.base import Fitting, Model, State, need
+from craton.models.physics.etas import fit as fit_etas
+from craton.models.physics.etas_background import Density, KernelDensity, UniformDensity
+from craton.models.physics.etas_forecast import forecast_thresholds
+from craton.models.physics.etas_parameters import EtasParameters, Events
+from craton.samples import Inputs, Samples
+
+Floats = NDArray[np.float64]
+QUANTILES = (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975)
+M_MAX = 8.5
+
+
+class Region(NamedTuple):
+    """What a model may know of the region: cells and outline in km, completeness, thresholds."""
+
+    cells: Floats
+    outline: Floats
+    mc: float
+    delta_m: float
+    thresholds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, samples: Samples) -> Region:
+        """Take it from the samples' data, which hold no event beyond what the gather gives."""
+        data = samples.data
+        cells = np.stack([data[f"cell_{n}"].to_numpy() for n in ("x0", "x1", "y0", "y1")], axis=1)
+        outline = np.stack([data["outline_x"].to_numpy(), data["outline_y"].to_numpy()], axis=1)
+        mc, delta_m = float(data.attrs["mc"]), float(data.attrs["delta_m"])
+        return cls(cells, outline, mc, delta_m, tuple(samples.gather.thresholds))  # type: ignore[attr-defined]
+
+
+class Window(NamedTuple):
+    """Forecast of one window: by cell (cell,) and (threshold, cell), and in the whole region."""
+
+    counts: Floats
+    probability: Floats
+    number: Floats
+    any_event: Floats
+
+
+class PointProcess(Model):
+    """Base: fits on the catalogue before the last training issue, forecasts window by window."""
+
+    def fit(self, train: Samples, fitting: Fitting = Fitting()) -> Self:  # noqa: B008
+        inputs, region = train.inputs(), Region.of(train)
+        events = inputs["all_events"]
+        window = (float(inputs["t0"].min()), float(inputs["t0"].max()))
+        inside = _inside(events, region)
+        learn = inside & (events[:, 0] >= window[0]) & (events[:, 3] >= region.mc)
+        if learn.sum() < 20:
+            raise DataError(
+                f"{int(learn.sum())} events of magnitude {region.mc:g} or more in the training "
+                "part, at least 20 are needed",
+                fix="lower --set magnitude=, or give a longer catalogue",
+            )
+        self._learn(events, learn, window, region, fitting)
+        return self
+
+    def predict(self, samples: Samples) -> xr.Dataset:
+        inputs, region = samples.inputs(), Region.of(samples)
+        self._ready(region)
+        windows = [
+            self._window(_history(inputs, i), inputs, i, region) for i in range(len(samples))
+        ]
+        return _dataset(windows, samples, region)
+
+    def _ready(self, region: Region) -> None:
+        """Compute what all windows share."""
+
+    @abstractmethod
+    def _learn(
+        self,
+        events: Floats,
+        learn: NDArray[np.bool_],
+        window: tuple[float, float],
+        region: Region,
+        fitting: Fitting,
+    ) -> None: ...
+
+    @abstractmethod
+    def _window(self, history: Floats, inputs: Inputs, i: int, region: Region) -> Window: ...
+
+
+class UniformPoisson(PointProcess):
+    """A constant rate, the same everywhere."""
+
+    kind: Literal["uniform", "kernel"] = "uniform"
+
+    def _learn(
+        self,
+        events: Floats,
+        learn: NDArray[np.bool_],
+        window: tuple[float, float],
+        region: Region,
+        fitting: Fitting,
+    ) -> None:
+        chosen = events[learn]
+        self.rate = len(chosen) / (window[1] - window[0])
+        self.beta = _beta(chosen[:, 3], region)
+        self.density = self._density(chosen, region)
+
+    def _density(self, events: Floats, region: Region) -> Density:
+        return UniformDensity.of(region.outline)
+
+    def _ready(self, region: Region) -> None:
+        share = self.density.in_cells(region.cells)
+        self.share = share / share.sum()
+
+    def _window(self, history: Floats, inputs: Inputs, i: int, region: Region) -> Window:
+        from scipy.stats import poisson
+
+        total = self.rate * float(inputs["horizon"][i])
+        above = _above(self.beta, region)
+        counts = total * self.share
+        probability = 1 - np.exp(-above[:, None] * counts[None, :])
+        number = poisson.ppf(QUANTILES, total).astype(float)
+        return Window(counts, probability, number, 1 - np.exp(-above * total))
+
+    def state(self) -> State:
+        return {"rate": np.array([self.rate, self.beta]), **_density_state(self.density)}
+
+    def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        need(arrays, "rate", "outline")
+        self.rate, self.beta = (float(v) for v in arrays["rate"])
+        self.density = _density_from(arrays)
+        return self
+
+
+class SmoothedSeismicity(UniformPoisson):
+    """A constant rate, spread by an adaptive kernel density of past epicentres.
+
+    References
+    ----------
+    Helmstetter, Kagan and Jackson 2007, doi:10.1785/gssrl.78.1.78.
+    """
+
+    class Config(Config):
+        """Settings: the neighbour whose distance is the bandwidth, and its lower bound in km."""
+
+        neighbours: int = 5
+        min_bandwidth: float = 2.0
+        uniform_share: float = 0.05
+
+    def _density(self, events: Floats, region: Region) -> Density:
+        return KernelDensity.from_points(
+            events[:, 1], events[:, 2], np.ones(len(events)), region.outline,
+            neighbours=self.config.neighbours, min_bandwidth=self.config.min_bandwidth,
+            uniform_share=self.config.uniform_share,
+        )  # fmt: skip
+
+
+class ETAS(PointProcess):
+    """Epidemic-type aftershock sequences, by maximum likelihood, simulated forward.
+
+    References
+    ----------
+    Ogata 1998, doi:10.1023/A:1003403601725; Mizrahi, Nandan and Wiemer 2021,
+    doi:10.1785/0220200231; Zhuang, Ogata and Vere-Jones 2002, doi:10.1198/016214502760046925.
+    """
+
+    class Config(Config):
+        """Settings: background "uniform" or "kernel", simulations a window, seed of these."""
+
+        background: Literal["uniform", "kernel"] = "uniform"
+        catalogs: int = 200
+        seed: int = 0
+
+    start: EtasParameters | None = None
+
+    def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        self.start = EtasParameters(*(float(v) for v in arrays["parameters"]))
+        return self
+
+    def _learn(
+        self,
+        events: Floats,
+        learn: NDArray[np.bool_],
+        window: tuple[float, float],
+        region: Region,
+        fitting: Fitting,
+    ) -> None:
+        steps = 0
+
+        def progress(stage: str, value: float) -> None:
+            nonlocal steps
+            steps += 1
+            fitting.progress(steps, 400, f"{stage}, log-likelihood {value:.3f} an event, step")
+
+        found = fit_etas(
+            Events(*(np.ascontiguousarray(events[:, k]) for k in range(4))), learn, window,
+            mc=region.mc, region=region.outline, background=self.config.background,
+            delta_m=region.delta_m, start=self.start, progress=progress,
+        )  # fmt: skip
+        self.parameters, self.density = found.parameters, found.background
+
+    def _window(self, history: Floats, inputs: Inputs, i: int, region: Region) -> Window:
+        t0 = float(inputs["t0"][i])
+        found = forecast_thresholds(
+            self.parameters, Events(*(np.ascontiguousarray(history[:, k]) for k in range(4))),
+            (t0, t0 + float(inputs["horizon"][i])), region.cells, self.density,
+            # the least is all events: magnitudes are binned, so half a bin is taken off
+            (region.mc, *(m - region.delta_m / 2 for m in region.thresholds)),
+            m_max=M_MAX, n_catalogs=self.config.catalogs,
+            # the same window gets the same catalogues in whatever batch it is predicted
+            seed=self.config.seed + round(t0 * 1440) % 1_000_003,
+        )  # fmt: skip
+        number = np.quantile(found[0].number, QUANTILES, method="inverted_cdf").astype(float)
+        probability = np.stack([f.probability for f in found[1:]])
+        any_event = np.array([f.probability_any for f in found[1:]])
+        return Window(found[0].counts, probability, number, any_event)
+
+    def state(self) -> State:
+        values = [getattr(self.parameters, n) for n in EtasParameters.__dataclass_fields__]
+        return {"parameters": np.array(values), **_density_state(self.density)}
+
+    def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        need(arrays, "parameters", "outline")
+        self.parameters = EtasParameters(*(float(v) for v in arrays["parameters"]))
+        self.density = _density_from(arrays)
+        return self
+
+
+def _history(inputs: Inputs, i: int) -> Floats:
+    """Events that the window may know, in order of time."""
+    events = inputs["all_events"][: int(inputs["n_history"][i])]
+    # an explanation may have shuffled the times; nothing at or after the issue may trigger
+    events = events[events[:, 0] < inputs["t0"][i]]
+    return events[np.argsort(events[:, 0], kind="stable")]
+
+
+def _inside(events: Floats, region: Region) -> NDArray[np.bool_]:
+    from craton.models.physics.etas_background import inside_polygon
+
+    return np.asarray(inside_polygon(events[:, 1], events[:, 2], region.outline))
+
+
+def _beta(magnitudes: Floats, region: Region) -> float:
+    """Exponent of the magnitude distribution (Aki 1965, with the bin correction of Utsu 1966)."""
+    return 1.0 / max(float(magnitudes.mean()) - (region.mc - region.delta_m / 2), 1e-3)
+
+
+def _above(beta: float, region: Region) -> Floats:
+    """Share of events at or above each threshold, magnitudes truncated at `M_MAX`."""
+    m = np.maximum(np.array(region.thresholds) - region.delta_m / 2, region.mc)
+    top = np.exp(-beta * (M_MAX - region.mc))
+    return (np.exp(-beta * (m - region.mc)) - top) / (1 - top)
+
+
+def _density_state(density: Density) -> State:
+    if isinstance(density, KernelDensity):
+        points = np.stack([density.x, density.y, density.bandwidth, density.weight])
+        share = np.array([density.uniform_share])
+        return {"outline": density.polygon, "points": points, "uniform_share": share}
+    assert isinstance(density, UniformDensity)
+    return {"outline": density.polygon}
+
+
+def _density_from(arrays: Mapping[str, NDArray[Any]]) -> Density:
+    if "points" not in arrays:
+        return UniformDensity.of(arrays["outline"])
+    points = np.ascontiguousarray(arrays["points"])
+    return KernelDensity(*points, float(arrays["uniform_share"][0]), arrays["outline"])
+
+
+def _dataset(windows: list[Window], samples: Samples, region: Region) -> xr.Dataset:
+    def stack(k: int) -> NDArray[np.float32]:
+        return np.stack([w[k] for w in windows]).astype(np.float32)
+
+    return xr.Dataset(
+        {
+            "expected_count": (("sample", "cell"), stack(0), {"units": "1"}),
+            "probability": (("sample", "threshold", "cell"), stack(1), {"units": "1"}),
+            "region_count": (("sample", "quantile"), stack(2), {"units": "1"}),
+            "region_probability": (("sample", "threshold"), stack(3), {"units": "1"}),
+        },
+        coords={
+            "sample": samples.index.index.to_numpy(),
+            "threshold": list(region.thresholds),
+            "quantile": list(QUANTILES),
+        },
+    )

@@ -1,0 +1,282 @@
+"""Earthquake forecast: expected counts and probabilities by cell, tested against ETAS.
+
+Forecasts are probabilities issued before each window and scored on what came; no deterministic
+prediction is claimed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pydantic
+import xarray as xr
+
+from craton.checks import Finding
+from craton.config import Config
+from craton.data.earthquakenpp import series
+from craton.data.earthquakes import simulated_catalog
+from craton.data.registry import locate
+from craton.errors import ConfigError, DataError
+from craton.events import Forecasts
+from craton.io.catalog import duplicates, read_catalog
+from craton.io.forecast_cells import Outline, bounding_outline, in_cells
+from craton.io.forecast_files import write_csv, write_geojson, write_geotiff
+from craton.metrics import Metric, binary_log_loss, coverage, crps, poisson_log_likelihood
+from craton.models.physics.magnitudes import b_value, magnitude_of_completeness
+from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson
+from craton.report.section import Section
+from craton.result import Result
+from craton.samples import Samples, Target, make_index
+from craton.splits import ForwardInTime, Splitter
+from craton.task import Task
+from craton.uncertainty import Calibrator, NoCalibration
+
+
+class EarthquakeConfig(Config):
+    """Settings.
+
+    Attributes
+    ----------
+    data : str
+        Catalogue (CSV, QuakeML), or ``earthquakenpp/SERIES``; None for the simulated example.
+    columns : dict
+        For other CSV files: time, latitude, longitude, magnitude, depth -> column name.
+    magnitude : float
+        Completeness: events below are not used; estimated from the training part if None.
+    magnitude_bin : float
+        Magnitudes are rounded (half up) to this.
+    thresholds : tuple of float
+        Magnitudes m of "at least one event of m or more"; completeness, +1 and +2 if empty.
+    cell, horizon : float
+        Side of a cell in degrees; days forecast at once.
+    outline : tuple of (latitude, longitude)
+        Corners of the region; the box around all events if empty.
+    train_from, test_from, test_until : str
+        First issue of training and test, end of the test; 20 % and 75 % of the time span if None.
+    issue : str
+        Time of the forecast of `craton predict`; the last event if None.
+    """
+
+    data: str | None = None
+    columns: dict[str, str] = pydantic.Field(default_factory=dict)
+    magnitude: float | None = None
+    magnitude_bin: float = pydantic.Field(0.1, gt=0, le=1)
+    thresholds: tuple[float, ...] = ()
+    cell: float | None = pydantic.Field(None, gt=0, le=10)
+    horizon: float = pydantic.Field(7.0, gt=0, le=3650)
+    outline: Outline = ()
+    train_from: str | None = None
+    test_from: str | None = None
+    test_until: str | None = None
+    issue: str | None = None
+
+
+def load(config: EarthquakeConfig) -> xr.Dataset:
+    """Read the catalogue, or simulate the example."""
+    if config.data is None:
+        return simulated_catalog(days=3000)
+    path, _ = _protocol(config)
+    return read_catalog(path, config.columns or None)
+
+
+def checks(data: xr.Dataset, config: EarthquakeConfig) -> list[Finding]:
+    """Completeness, b-value and repeated events."""
+    magnitudes = data["magnitude"].to_numpy()
+    if len(magnitudes) < 50:
+        return [Finding("error", f"{len(magnitudes)} events, at least 50 are needed", "catalogue")]
+    mc = magnitude_of_completeness(magnitudes)
+    b = b_value(magnitudes, mc, config.magnitude_bin)
+    twice = int(duplicates(data).sum())
+    found = [
+        Finding("info", f"{len(magnitudes)} events, magnitude {magnitudes.min():.1f} to "
+                f"{magnitudes.max():.1f}", "catalogue"),
+        Finding("info", f"complete from about {mc:.1f} (maximum curvature + 0.2); b = {b.b:.2f} "
+                f"+- {b.standard_error:.2f}", "catalogue"),
+    ]  # fmt: skip
+    if twice:
+        text = f"{twice} events look like a repetition of another (2 s, 5 km, 0.2)"
+        found.append(Finding("warning", text, "catalogue"))
+    if config.magnitude is not None and config.magnitude < mc - 0.15:
+        text = f"the magnitude {config.magnitude:g} asked for is below completeness, about {mc:.1f}"
+        found.append(Finding("warning", text, "catalogue"))
+    return found
+
+
+def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
+    """Pin completeness, region, cells and dates; completeness is estimated before the test."""
+    _, protocol = _protocol(config)
+    config = config.model_copy(update={**protocol, **config.model_dump(exclude_unset=True)})
+    time = pd.DatetimeIndex(data["time"].to_numpy())
+    first, last = time.min(), time.max()
+    found: dict[str, Any] = {
+        "train_from": config.train_from or str((first + (last - first) * 0.2).floor("D")),
+        "test_from": config.test_from or str((first + (last - first) * 0.75).floor("D")),
+    }
+    if config.magnitude is None:
+        before = np.asarray(time < pd.Timestamp(found["test_from"]))
+        mc = magnitude_of_completeness(data["magnitude"].to_numpy()[before])
+        found["magnitude"] = round(mc, 2)
+    mc = float(found.get("magnitude", config.magnitude))
+    found["thresholds"] = config.thresholds or (mc, round(mc + 1, 2), round(mc + 2, 2))
+    span = float(np.ptp(data["latitude"].to_numpy()))
+    found["cell"] = config.cell or float(np.clip(np.ceil(span / 25 * 20) / 20, 0.05, 2.0))
+    found["outline"] = config.outline or bounding_outline(data, found["cell"])
+    return config.model_copy(update=found)
+
+
+def samples(data: xr.Dataset, config: EarthquakeConfig, future: bool) -> Samples:
+    """One sample a window; with `future` the one window after the catalogue's end."""
+    step = config.magnitude_bin
+    rounded = np.round(np.floor(data["magnitude"].to_numpy() / step + 0.5) * step, 6)
+    binned = data.assign(magnitude=("event", rounded, data["magnitude"].attrs))
+    assert config.magnitude is not None and config.cell is not None
+    cells = in_cells(binned, config.outline, config.cell, config.magnitude)
+    cells = cells.assign_attrs(delta_m=step)
+    gather = Forecasts(Target("count"), config.thresholds)
+    last = pd.Timestamp(data["time"].to_numpy()[-1])
+    length = pd.Timedelta(days=config.horizon)
+    if future:
+        issue = pd.Timestamp(config.issue) if config.issue else last + pd.Timedelta("1ms")
+        return Samples(cells, make_index(1, t0=[issue], t1=[issue + length]), gather)
+    end = min(last, pd.Timestamp(config.test_until)) if config.test_until else last
+    start = pd.Timestamp(config.train_from)
+    n = int((end - start) / length)
+    if n < 20:
+        raise DataError(
+            f"{max(n, 0)} windows of {config.horizon:g} days between {start} and {end}, at least "
+            "20 are needed",
+            fix="give a longer catalogue, or a shorter --set horizon=",
+        )
+    t0 = start + length * np.arange(n)
+    return Samples(cells, make_index(n, t0=t0, t1=t0 + length), gather)
+
+
+def splitter(config: EarthquakeConfig, samples: Samples) -> Splitter:
+    """Forward in time; nothing is calibrated, so training reaches up to the test."""
+    assert config.test_from is not None
+    return ForwardInTime(config.test_from, config.test_from, config.test_until)
+
+
+def metrics(samples: Samples) -> list[Metric]:
+    """Joint log-likelihood per event; a difference is the information gain per event."""
+    return [
+        poisson_log_likelihood("count", "expected_count"),
+        binary_log_loss("occurred", "probability"),
+        crps("region_count", "events"),
+        coverage("region_count", 0.025, 0.975),
+    ]
+
+
+def calibrator(target: Target) -> Calibrator:
+    """None: the models are proper probabilities, and the report shows whether they hold."""
+    return NoCalibration()
+
+
+def sections(result: Result) -> list[Section]:
+    """Maps, the series of forecast and observed counts, magnitudes, parameters."""
+    from craton.report.earthquakes import forecast_sections
+
+    return forecast_sections(result)
+
+
+def answer(result: Result) -> list[tuple[str, bool]]:
+    """The simulated truth: ETAS wins over Poisson, and its branching ratio comes back."""
+    from craton.models.physics.etas_parameters import EtasParameters
+
+    truth = EtasParameters.from_mapping(
+        {k[5:]: v for k, v in result.data.attrs.items() if k.startswith("etas_")}
+    ).branching_ratio(7.5)
+    # of the tested models, fitted on the training part alone
+    fitted = result.fitted[0]["etas"].model.parameters.branching_ratio(7.5)
+    score = {m: result.score(m, "log_likelihood_per_event") for m in ("poisson", "etas")}
+    gain = score["etas"].score - score["poisson"].score
+    return [
+        (f"branching ratio {fitted:.2f} within 0.15 of the true {truth:.2f}",
+         abs(fitted - truth) < 0.15),
+        (f"ETAS gains {gain:.2f} nats an event over Poisson", gain > 0.2),
+    ]  # fmt: skip
+
+
+def table(predicted: xr.Dataset, samples: Samples, window: int = 0) -> pd.DataFrame:
+    """Lay one window's forecast out, a row a cell."""
+    data, at = samples.data, predicted.isel(sample=window)
+    half = float(data.attrs["cell"]) / 2
+    lat, lon = data["cell_latitude"].to_numpy(), data["cell_longitude"].to_numpy()
+    frame = pd.DataFrame(
+        {"longitude": lon, "latitude": lat, "west": lon - half, "south": lat - half,
+         "east": lon + half, "north": lat + half}
+    ).round(6)  # fmt: skip
+    frame["forecast_reference_time"] = samples.index["t0"].iloc[window].isoformat()
+    frame["forecast_end_time"] = samples.index["t1"].iloc[window].isoformat()
+    frame["expected_count"] = at["expected_count"].to_numpy()
+    for m in predicted["threshold"].to_numpy():
+        frame[f"probability_m{m:g}"] = at["probability"].sel(threshold=m).to_numpy()
+    return frame
+
+
+def write_table(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
+    """CSV, a row a cell."""
+    write_csv(path, table(predicted, samples))
+
+
+def write_map(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
+    """GeoJSON, a rectangle a cell."""
+    write_geojson(path, table(predicted, samples))
+
+
+def write_grid(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
+    """GeoTIFF, a band a quantity."""
+    frame = table(predicted, samples).set_index(["latitude", "longitude"])
+    bands = [c for c in frame if c.startswith(("expected", "probability"))]
+    write_geotiff(path, frame[bands].to_xarray())
+
+
+def _protocol(config: EarthquakeConfig) -> tuple[Path, dict[str, Any]]:
+    """The catalogue's file, and the settings of its benchmark if it belongs to one."""
+    if config.data is None:
+        return Path(), {"train_from": "2001-06-01", "test_from": "2006-06-01", "magnitude": 3.0}
+    found = locate(config.data)
+    if found.dataset == "earthquakenpp" and found.path.is_dir():
+        return series(found.path, found.part)
+    if found.path.is_dir():
+        raise ConfigError(
+            "is a folder, a catalogue was expected", where=config.data, fix="name the file"
+        )
+    return found.path, {}
+
+
+TASK = Task(
+    name="earthquake-forecast",
+    title="Earthquake forecast: counts and probabilities by cell, tested against ETAS",
+    domain="seismology",
+    config=EarthquakeConfig,
+    load=load,
+    resolve=resolve,
+    samples=samples,
+    splitter=splitter,
+    models={"etas-kernel-background": ETAS(background="kernel")},
+    baselines={
+        "poisson": UniformPoisson(),
+        "smoothed-seismicity": SmoothedSeismicity(),
+        "etas": ETAS(),
+    },
+    baseline="etas",
+    metrics=metrics,
+    calibrator=calibrator,
+    checks=checks,
+    sections=sections,
+    products={".csv": write_table, ".geojson": write_map, ".tif": write_grid},
+    answer=answer,
+    coordinates_only="smoothed-seismicity",
+    quick={"horizon": 30.0, "cell": 0.5},
+    references=(
+        "Ogata 1998, doi:10.1023/A:1003403601725",
+        "Zhuang, Ogata and Vere-Jones 2002, doi:10.1198/016214502760046925",
+        "Mizrahi, Nandan and Wiemer 2021, doi:10.1785/0220200231",
+        "Schorlemmer et al. 2007, doi:10.1785/gssrl.78.1.17",
+        "Stockman, Lawson and Werner 2026, arXiv:2410.08226",
+    ),
+)
