@@ -2,7 +2,7 @@
 
     python benchmarks/earthquakenpp_published.py --data DIR [--series SCEDC_30 SanJac_10 ...]
 
-DIR is the folder ``earthquakenpp`` of the data mirror (default: ``$CRATON_DATA_DIR/earthquakenpp``).
+DIR is the folder ``earthquakenpp`` of the data mirror; default: the one in ``$CRATON_DATA_DIR``.
 Prints JSON: for each series our and the published temporal, spatial and total log-likelihood per
 test event, and the seconds that scoring took.
 """

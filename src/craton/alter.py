@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.samples import Inputs, Samples
+
+MAX_PARTS = {"variable": 64, "lag": 32, "region": 32}
+"""Parts of a kind that are altered one by one; more are grouped with their neighbours."""
+
+BATCH_ROWS, BATCH_BYTES = 8192, 96 << 20
 
 Where = tuple[Any, ...]
 
@@ -76,7 +82,7 @@ def regroup(parts: Sequence[Part], limits: Mapping[str, int]) -> tuple[list[Part
             found += mine
             continue
         edges = np.linspace(0, len(mine), limit + 1).round().astype(int)
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in pairwise(edges):
             spots = tuple(s for p in mine[a:b] for s in p.spots)
             name = mine[a].name if b - a == 1 else f"{mine[a].name} .. {mine[b - 1].name}"
             found.append(Part(kind, name, spots))
@@ -171,3 +177,19 @@ def stack(
         else:
             joined[key] = np.concatenate([g[rows] for g in given])
     return with_all_inputs(samples.take(np.tile(rows, len(changes))), joined)
+
+
+def in_batches(parts: list[Part], n: int, size: int) -> list[list[Part]]:
+    """Parts that are predicted together, for `n` samples whose predictions take `size` bytes each.
+
+    One that alters a shared array stands alone.
+    """
+    rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(size, 1)) // max(n, 1))
+    batches: list[list[Part]] = []
+    open_ = False
+    for part in parts:
+        if part.shared or not open_ or len(batches[-1]) >= rows:
+            batches.append([])
+        batches[-1].append(part)
+        open_ = not part.shared
+    return batches

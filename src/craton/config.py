@@ -134,7 +134,8 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If a pair has no ``=`` or its value is not valid YAML.
+        If a pair has no ``=``, or a name is both a value and a group of settings. What is no YAML,
+        and a date, stays text.
 
     Examples
     --------
@@ -147,7 +148,7 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise ConfigError(f"'{pair}' is not of the form key=value", where="--set")
         try:
-            value = yaml.load(text, _Plain) if text.strip() else None  # noqa: S506
+            value = yaml.load(text, _Plain) if text.strip() else None
         except yaml.YAMLError:
             value = text
         spot = found
@@ -170,7 +171,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """
     try:
         with open(path, encoding="utf-8") as stream:
-            values = yaml.load(stream, _Plain)  # noqa: S506
+            values = yaml.load(stream, _Plain)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read as YAML ({error})", where=str(path)) from None
     if not isinstance(values, dict):

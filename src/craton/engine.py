@@ -206,7 +206,7 @@ def predict(
     bundle : path
         Folder of the bundle, or the run folder that holds it.
     data : path
-        File, folder or dataset in the task's input format; None for the task's example.
+        File, folder or dataset in the task's input format; None for what was trained on.
     out : path, optional
         File to write; its ending chooses the format, one of the task's products.
     task, settings

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from craton import provenance
 from craton.checks import Finding
 from craton.config import search_space
+from craton.errors import DataError
 from craton.metrics import require_finite
 from craton.models.base import Fitting, Model
 from craton.models.blend import Blend, choose_weights, mix
@@ -40,7 +42,7 @@ class Judge:
         self.metrics = list(task.metrics(samples))
         self.candidates = list(run.candidates or task.models)
         self.names = [*task.baselines, *(c for c in self.candidates if c not in task.baselines)]
-        self.data_hash = provenance.sha256_data(samples.data)
+        self.fingerprint = _fingerprint(samples)
         self.tests: list[Samples] = []
         self.raw: dict[str, list[xr.Dataset]] = {}
         self.calibrated: dict[str, list[xr.Dataset]] = {}
@@ -150,6 +152,12 @@ class Judge:
     def _loss(self, observed: xr.Dataset, predicted: xr.Dataset) -> float:
         metric = self.metrics[0]
         value = float(metric.value(metric.stats(observed, predicted).sum(axis=0)))
+        if np.isnan(value):
+            raise DataError(
+                f"{metric.name} cannot be computed inside the training part: nothing to score",
+                where=self.task.name,
+                fix="give a longer or fuller record",
+            )
         return value if metric.better == "lower" else -value
 
     def _weights(self, truth: xr.Dataset, predictions: dict[str, xr.Dataset]) -> dict[str, float]:
@@ -165,7 +173,8 @@ class Judge:
             self.settings[name] = self._tuned(name, train)
         model = self._model(name)
         rows = (split.train.tobytes(), split.test.tobytes(), split.calibrate.tobytes())
-        what = (self.task.name, self.run.settings, self.run.seed, self.run.folds, self.data_hash)
+        folds = [f.test.tobytes() for f in self._folds(train)] if test is not None else []
+        what = (self.task.name, self.run.settings, self.run.seed, *folds, self.fingerprint)
         made_by = (name, model.config, provenance.versions())
         key = provenance.sha256_text([*rows, *what, *made_by])[:24]
         self.progress(self.done, self.total, f"{name}, {split.name}")
@@ -206,16 +215,17 @@ class Judge:
         """Search settings on the folds inside a training part."""
         from craton.models.tuning import tune
 
-        base = self._model(name)
+        # not the settings found in another split, whose training part may hold this one's test
+        base = self.task.model(name, self.run.models.get(name))
         space = search_space(base.Config)
         if not space:
             return {}
         folds = self._folds(train)
         truth = train.take(np.concatenate([f.test for f in folds])).observed()
 
-        def loss(settings: dict[str, Any]) -> float:
+        def loss(model: Model) -> float:
             parts = [
-                base.replace(**settings)
+                model.replace()
                 .fit(train.take(f.train), Fitting(self.run.seed))
                 .predict(train.take(f.test))
                 for f in folds
@@ -225,4 +235,16 @@ class Judge:
         def progress(done: int, total: int, text: str) -> None:
             self.progress(self.done, self.total, f"{name}: search {done}/{total} {text}")
 
-        return tune(loss, space, trials=self.run.tune, seed=self.run.seed, progress=progress)
+        return tune(base.replace, loss, trials=self.run.tune, seed=self.run.seed, progress=progress)
+
+
+def _fingerprint(samples: Samples, most: int = 200) -> str:
+    """Hash of the data, the index, and some inputs and observations: what a fit depends on.
+
+    Between an interrupted run and the next the task's file may have changed, not only the data.
+    """
+    few = samples.take(np.unique(np.linspace(0, len(samples) - 1, most).astype(int)))
+    cut = [f"{k}{v.shape}{provenance.sha256_bytes(v)}" for k, v in sorted(few.inputs().items())]
+    index = provenance.sha256_bytes(pd.util.hash_pandas_object(samples.index).to_numpy())
+    whole = (provenance.sha256_data(samples.data), provenance.sha256_data(few.observed()))
+    return provenance.sha256_text([*whole, index, *cut])

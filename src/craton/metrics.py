@@ -206,7 +206,8 @@ def _pairs(observed: xr.Dataset, predicted: xr.Dataset, target: str) -> tuple[An
     truth = observed[target]
     guess = middle(predicted[target]).transpose(*truth.dims)
     n = truth.sizes["sample"]
-    return truth.to_numpy().reshape(n, -1).astype(float), guess.to_numpy().reshape(n, -1)
+    flat = [a.to_numpy().reshape(n, -1).astype(float) for a in (truth, guess)]
+    return flat[0], flat[1]
 
 
 def rmse(target: str, units: str = "1") -> Metric:
@@ -323,7 +324,7 @@ def binary_log_loss(events: str, probability: str) -> Metric:
 
     def stats(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
         y, p = _pairs(observed, predicted.rename({probability: events}), events)
-        p = np.clip(p, 1e-9, 1 - 1e-9)
+        p = np.clip(p, 1e-7, 1 - 1e-7)
         loss = -(y * np.log(p) + (1 - y) * np.log1p(-p))
         return np.stack([loss.sum(axis=1), np.full(len(y), float(y.shape[1]))], axis=1)
 

@@ -96,13 +96,16 @@ def compare(
     metric = task.metrics(samples)[0]
     blocks = task.splitter(config, samples).blocks(samples.index)
     own = _score(task.name, champion.fitted, metric, samples.take(new), blocks[new])
-    order = pd.unique(blocks[new])
+    t0, t1 = samples.index["t0"].to_numpy(), samples.index["t1"].to_numpy()
+    # NaT sorts last, so samples without a time keep the order of the data
+    order = pd.unique(blocks[new[np.argsort(t0[new], kind="stable")]])
     if len(order) < 2:
         text = f"one new block only, nothing to compare; champion's {metric.name} {own.score:.4g}"
         return Update(len(new), own, None, False, text)
     later = np.isin(blocks, order[len(order) // 2 :]) & np.isin(np.arange(len(samples)), new)
     judged = samples.take(later)
-    learn = samples.take(~later)
+    # a target that reaches into the time judged would tell the challenger of it
+    learn = samples.take(~later & ~(t1 > t0[later].min()))
     progress(0, 2, "challenger, to be compared")
     challenger = _refit(champion, learn, progress)
     a, b = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import NDArray
 
 PACKAGES = (
     "craton", "numpy", "scipy", "pandas", "xarray", "scikit-learn", "lightgbm", "torch", "monai",
@@ -63,6 +64,11 @@ def sha256_data(data: xr.Dataset) -> str:
         text = values.dtype.kind in "OUS"
         digest.update("\0".join(map(str, values.ravel())).encode() if text else values.tobytes())
     return digest.hexdigest()
+
+
+def sha256_bytes(values: NDArray[Any]) -> str:
+    """Hash of an array's bytes."""
+    return hashlib.sha256(values.tobytes()).hexdigest()
 
 
 def sha256_text(parts: Iterable[Any]) -> str:

@@ -40,7 +40,7 @@ def test_a_recurrent_net_learns_an_ar2_process_nearly_to_its_innovation(model):
         TCN(epochs=30, hidden=16, batch=64),
         TCN(epochs=30, hidden=16, batch=64, causal=True),
         CNN1D(epochs=30, hidden=16, batch=64),
-        LSTM(epochs=100, hidden=32, batch=32, patience=40),
+        LSTM(epochs=60, hidden=24, batch=32, patience=40, bidirectional=True),
     ],
     ids=["tcn", "causal-tcn", "cnn", "lstm"],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -210,16 +211,19 @@ def _parse(path: Path) -> pd.DataFrame:
     mark = max(",;\t|", key=header.count)
     separator = mark if mark in header else r"\s+"
     try:
-        return pd.read_csv(
-            io.StringIO("\n".join([header, *body])),
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-            index_col=False,
-            engine="c",
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Rows longer than the header would lose their last values with a mere warning.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                io.StringIO("\n".join([header, *body])),
+                sep=separator,
+                dtype=str,
+                keep_default_na=False,
+                skipinitialspace=True,
+                index_col=False,
+                engine="c",
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
         raise DataError(
             f"is no table with one header line ({str(error).strip()})",
             where=str(path),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from pathlib import Path
 
@@ -35,31 +36,63 @@ def read_table(path: str | Path) -> xr.Dataset:
     DataError
         If the file is empty or no table, has no rows, or repeats a column name.
     """
-    text = read_text(path)
+    text = read_text(path, encoding="utf-8-sig")
+    _check_header(text, str(path))
     try:
         frame = pd.read_csv(io.StringIO(text), low_memory=False, skipinitialspace=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DataError(f"is not a CSV table ({error})", where=str(path)) from None
     if frame.empty:
         raise DataError("has a header and no rows", where=str(path), fix="give a table with rows")
-    header = text.splitlines()[0].split(",")
-    repeated = {h.strip() for h in header if header.count(h) > 1}
-    if repeated:
-        raise DataError(f"the column {sorted(repeated)[0]!r} is there twice", where=str(path))
-    notes, columns = [], {}
-    for name in frame.columns:
-        column = frame[name]
+    if not isinstance(frame.index, pd.RangeIndex):
+        # pandas takes what stands before the header's first name for row labels
+        raise DataError(
+            "every row has more entries than the header has names",
+            where=str(path),
+            fix="name every column, or take the separator off the end of the rows",
+        )
+    notes, columns = _short_rows(frame, text), {}
+    for label in frame.columns:
+        column, name = frame[label], str(label).strip()
         if column.dtype.kind in "fiu":
             values = column.to_numpy(dtype=np.float64)
             null = np.isin(values, NULLS)
             if null.any():
                 notes.append(f"{int(null.sum())} null values in '{name}' taken as missing")
                 values = np.where(null, np.nan, values)
-            columns[str(name).strip()] = ("row", values)
+            columns[name] = ("row", values)
         else:
-            text_values = column.astype(object).where(column.notna(), "")
-            columns[str(name).strip()] = ("row", text_values.to_numpy(dtype=object))
+            there = column.notna()
+            if not there.all():
+                notes.append(
+                    f"{int((~there).sum())} entries in '{name}' are blank (or NA, null): missing"
+                )
+            words = [str(v) if t else "" for v, t in zip(column, there, strict=True)]
+            columns[name] = ("row", np.array(words, dtype=object))
     return xr.Dataset(columns, attrs={"history": "\n".join(notes)})
+
+
+def _check_header(text: str, where: str) -> None:
+    """Refuse a name that is there twice: pandas would rename the second in silence."""
+    header: list[str] = next((r for r in csv.reader(io.StringIO(text)) if any(r)), [])
+    names = [name.strip() for name in header]
+    repeated = [n for i, n in enumerate(names) if n and n in names[:i]]
+    if repeated:
+        raise DataError(
+            f"the column '{repeated[0]}' is there twice", where=where, fix="rename one of them"
+        )
+
+
+def _short_rows(frame: pd.DataFrame, text: str) -> list[str]:
+    """Say how many rows end before the header does; their last entries are missing."""
+    if not frame.iloc[:, -1].isna().any():
+        return []
+    width = frame.shape[1]
+    lengths = [(i, len(r)) for i, r in enumerate(csv.reader(io.StringIO(text)), 1) if any(r)]
+    short = [i for i, n in lengths if n < width]
+    if not short:
+        return []
+    return [f"{len(short)} rows have fewer entries than the header, the first is row {short[0]}"]
 
 
 def prediction_table(predicted: xr.Dataset, index: pd.DataFrame) -> pd.DataFrame:
@@ -80,9 +113,9 @@ def prediction_table(predicted: xr.Dataset, index: pd.DataFrame) -> pd.DataFrame
     """
     table = pd.DataFrame({"row": index.index.to_numpy()})
     for column in ("t0", "x", "y", "group"):
-        values = index[column]
-        if values.notna().any() and not (values == "").all():
-            table[column] = values.to_numpy()
+        known = index[column]
+        if known.notna().any() and not (known == "").all():
+            table[column] = known.to_numpy()
     for name, array in predicted.data_vars.items():
         kind = "category" if "category" in array.dims else "quantile"
         values = array.transpose("sample", kind).to_numpy()
@@ -99,5 +132,6 @@ def prediction_table(predicted: xr.Dataset, index: pd.DataFrame) -> pd.DataFrame
 
 def write_predictions(predicted: xr.Dataset, index: pd.DataFrame, path: str | Path) -> None:
     """Write a prediction as CSV, whole or not at all; see `prediction_table`."""
+    # no common float format: it would cut coordinates in metres
     with atomic(path) as part:
-        prediction_table(predicted, index).to_csv(part, index=False, float_format="%.6g")
+        prediction_table(predicted, index).to_csv(part, index=False)

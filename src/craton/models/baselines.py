@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from craton.config import Config
+from craton.config import Config as Settings
 from craton.errors import ModelError
 from craton.models.base import (
     Fitting,
@@ -26,7 +26,7 @@ from craton.samples import Samples, region_mean
 class Frequency(Model):
     """Every sample gets the class frequencies of the training set."""
 
-    class Config(Config):
+    class Config(Settings):
         """Settings: `added` is the count added to each class."""
 
         added: float = 1.0

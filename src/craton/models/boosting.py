@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from craton.config import Config, tunable
+from craton.config import Config as Settings
+from craton.config import tunable
 from craton.errors import BundleError, ModelError
 from craton.models.base import Estimator, Fitting, State, design, need
 from craton.samples import Inputs
@@ -29,7 +30,7 @@ class LightGBM(Estimator):
 
     residual_folds: ClassVar[int] = 2
 
-    class Config(Config):
+    class Config(Settings):
         """Settings.
 
         Attributes

@@ -69,6 +69,7 @@ class CNN1D(TorchModel):
         c = self.config
         return CNN1DNet(
             shapes["channels"],
+            shapes["lags"],
             shapes["static"],
             shapes["outputs"],
             hidden=c.hidden,

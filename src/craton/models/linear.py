@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from craton.config import Config, tunable
+from craton.config import Config as Settings
+from craton.config import tunable
 from craton.errors import BundleError
 from craton.models.base import Estimator, Fitting, State, design, need
 from craton.samples import Inputs
@@ -47,7 +48,7 @@ class Ridge(_Linear):
     Hoerl & Kennard (1970), doi:10.1080/00401706.1970.10488634
     """
 
-    class Config(Config):
+    class Config(Settings):
         """Settings.
 
         Attributes
@@ -117,7 +118,7 @@ class Logistic(_Linear):
 
     classes_only: ClassVar[bool] = True
 
-    class Config(Config):
+    class Config(Settings):
         """Settings.
 
         Attributes

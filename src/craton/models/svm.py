@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from craton.config import Config, tunable
+from craton.config import Config as Settings
+from craton.config import tunable
 from craton.errors import BundleError, ModelError
 from craton.models.base import Estimator, Fitting, State, design, need
 from craton.models.linear import ABSENT, softmax
@@ -35,7 +36,7 @@ class SVM(Estimator):
 
     classes_only: ClassVar[bool] = True
 
-    class Config(Config):
+    class Config(Settings):
         """Settings.
 
         Attributes

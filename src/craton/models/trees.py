@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from craton.config import Config, tunable
+from craton.config import Config as Settings
+from craton.config import tunable
 from craton.errors import BundleError
 from craton.models.base import Estimator, Fitting, State, design, need
 from craton.samples import Inputs
@@ -110,7 +111,7 @@ class _Trees(Estimator):
 class DecisionTree(_Trees):
     """One tree, small enough to be read."""
 
-    class Config(Config):
+    class Config(Settings):
         """Settings: `min_leaf` samples at least in a leaf, `depth` at most, and class weights."""
 
         min_leaf: int = tunable(10, 1, 200, log=True)
@@ -132,7 +133,7 @@ class DecisionTree(_Trees):
 class _Forest(_Trees):
     """Many trees, averaged."""
 
-    class Config(Config):
+    class Config(Settings):
         """Settings.
 
         Attributes

@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from craton.models.nets.tables import join, statics
 
-BINS = 4
-"""Parts of a sequence that keep their place when it is pooled."""
+BINS = 12
+"""Most parts of a sequence that keep their place before the last layer."""
 
 
 class CNN1DNet(nn.Module):
-    """A small residual net over the lags, pooled to a few places.
+    """A small residual net over the lags; what it finds keeps its place, to `BINS` parts.
 
     Takes ``sequence`` (sample, channel, lag), gives (sample, output).
     """
@@ -25,6 +25,7 @@ class CNN1DNet(nn.Module):
     def __init__(
         self,
         channels: int,
+        lags: int,
         static: int,
         outputs: int,
         *,
@@ -48,8 +49,9 @@ class CNN1DNet(nn.Module):
             )
             for i in range(stages)
         ]
-        self.body = nn.Sequential(*units, nn.AdaptiveAvgPool1d(BINS))
-        self.head = nn.Linear(hidden * BINS + static, outputs)
+        bins = min(BINS, -(-lags // 2 ** (stages - 1)))
+        self.body = nn.Sequential(*units, nn.AdaptiveAvgPool1d(bins))
+        self.head = nn.Linear(hidden * bins + static, outputs)
 
     def forward(self, inputs: dict[str, Tensor]) -> Any:
         return self.head(join(self.body(inputs["sequence"]), *statics(inputs)))

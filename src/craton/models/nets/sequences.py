@@ -12,7 +12,9 @@ from craton.models.nets.tables import join, statics
 
 
 class RecurrentNet(nn.Module):
-    """An LSTM or GRU over the lags; its last hidden state, and the static inputs, to the outputs.
+    """An LSTM or GRU over the lags.
+
+    Read at the newest lag; or, if bidirectional, at the centre, which then sees both sides.
 
     Takes ``sequence`` (sample, channel, lag), gives (sample, output).
     """
@@ -39,9 +41,8 @@ class RecurrentNet(nn.Module):
             bidirectional=bidirectional,
             dropout=dropout if layers > 1 else 0.0,
         )
-        self.directions = 2 if bidirectional else 1
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(self.directions * hidden + static, outputs)
+        self.head = nn.Linear((2 if bidirectional else 1) * hidden + static, outputs)
         if cell == "lstm":
             self._remember()
 
@@ -53,10 +54,9 @@ class RecurrentNet(nn.Module):
                 nn.init.constant_(value[size : 2 * size], 1.0)
 
     def forward(self, inputs: dict[str, Tensor]) -> Any:
-        _, last = self.recurrent(inputs["sequence"].transpose(1, 2))
-        hidden = last[0] if isinstance(last, tuple) else last
-        ends = [hidden[-self.directions + i] for i in range(self.directions)]
-        return self.head(join(self.dropout(torch.cat(ends, dim=1)), *statics(inputs)))
+        steps, _ = self.recurrent(inputs["sequence"].transpose(1, 2))
+        at = steps.shape[1] // 2 if self.recurrent.bidirectional else -1
+        return self.head(join(self.dropout(steps[:, at]), *statics(inputs)))
 
 
 class TCNNet(nn.Module):

@@ -268,13 +268,20 @@ class KernelDensity:
         return np.asarray(value + self.uniform_share / self.area)
 
     def in_cells(self, cells: Floats) -> Floats:
-        """Probability of each cell, exact for cells inside the region."""
+        """Probability of each cell: exact inside the region, to about 1 % where its border cuts."""
         cells = np.ascontiguousarray(cells, float)
-        value = _kernel_in(cells, self.x, self.y, self.bandwidth, self.weight)
         share = _overlap(self.polygon, cells)
-        # A cell that the border cuts gets the part of its kernels that its area inside suggests.
-        inside = np.minimum(share / _cell_areas(cells), 1.0)
-        return np.asarray(value * inside + self.uniform_share * share / self.area)
+        whole = share > (1 - 1e-9) * _cell_areas(cells)
+        value = np.zeros(len(cells))
+        value[whole] = self._kernels_in(cells[whole])
+        for k in np.flatnonzero(~whole & (share > 0)):
+            parts = _split(cells[k], 16)
+            inside = _overlap(self.polygon, parts) / _cell_areas(parts)
+            value[k] = self._kernels_in(parts) @ inside
+        return np.asarray(value + self.uniform_share * share / self.area)
+
+    def _kernels_in(self, cells: Floats) -> Floats:
+        return np.asarray(_kernel_in(cells, self.x, self.y, self.bandwidth, self.weight))
 
     def sample(self, rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
         """Draw points."""
@@ -293,6 +300,14 @@ class KernelDensity:
 
 def _cell_areas(cells: Floats) -> Floats:
     return np.asarray((cells[:, 1] - cells[:, 0]) * (cells[:, 3] - cells[:, 2]))
+
+
+def _split(cell: Floats, n: int) -> Floats:
+    """Cut a rectangle into n by n."""
+    x, y = np.linspace(cell[0], cell[1], n + 1), np.linspace(cell[2], cell[3], n + 1)
+    left, low = (v.ravel() for v in np.meshgrid(x[:-1], y[:-1]))
+    right, high = (v.ravel() for v in np.meshgrid(x[1:], y[1:]))
+    return np.column_stack([left, right, low, high])
 
 
 def _sample_inside(

@@ -51,7 +51,7 @@ class EtasParameters:
     --------
     >>> p = EtasParameters(-6.6, -2.35, 1.5, -2.7, -0.02, 3.66, -0.29, 0.73, 0.6, 2.37, 3.0)
     >>> round(p.branching_ratio(), 2)
-    0.99
+    0.91
     """
 
     log10_mu: float

@@ -1,0 +1,364 @@
+"""The items of the leak audit; see `craton.leaks`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from craton import neighbours
+from craton.checks import Finding
+from craton.errors import CratonError, DataError, ModelError
+from craton.metrics import Metric
+from craton.models.base import Fitting, Model
+from craton.result import Progress, RunConfig, silent
+from craton.samples import Inputs, Parts, Samples, Target
+from craton.splits import Split, Splitter
+from craton.task import Task
+from craton.uncertainty import Interval, block_bootstrap, paired_gain
+
+RANDOM_FOLDS = 5
+
+
+@dataclass
+class Evidence:
+    """What the audit looks at: samples, honest splits and the probe fitted in each."""
+
+    task: Task
+    run: RunConfig
+    samples: Samples
+    splits: list[Split]
+    splitter: Splitter
+    metrics: Sequence[Metric]
+    probe: str
+    fitted: Sequence[Mapping[str, Model]]
+    progress: Progress = silent
+    numbers: list[tuple[Any, ...]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rows = np.concatenate([s.test for s in self.splits])
+        self.test = self.samples.take(self.rows)
+        self.observed = self.test.observed()
+        self.blocks = self.splitter.blocks(self.samples.index)[self.rows]
+        self.options: dict[str, Any] = {
+            "n": self.run.bootstrap,
+            "seed": self.run.seed,
+            "level": self.run.level,
+        }
+
+    def model(self, name: str) -> Model:
+        """An unfitted model with the run's settings."""
+        return self.task.model(name, self.run.models.get(name))
+
+    def note(self, level: Any, text: str, item: str) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(level, text, item))
+
+    def add(
+        self, item: str, split: str, what: str, value: float,
+        low: float = np.nan, high: float = np.nan, n: int = 0, units: str = "1",
+    ) -> None:  # fmt: skip
+        """Add a line of numbers."""
+        self.numbers.append(
+            (item, split, what, float(value), low, high, n or len(self.rows), units)
+        )
+
+    def scored(self, predicted: xr.Dataset, item: str, split: str) -> list[NDArray[np.float64]]:
+        """Statistics by metric, with the score and its interval added to the numbers."""
+        found = []
+        for metric in self.metrics:
+            stats = metric.stats(self.observed, predicted)
+            own = block_bootstrap(metric, stats, self.blocks, **self.options)
+            self.add(item, split, metric.name, own.score, own.low, own.high, units=metric.units)
+            found.append(stats)
+        return found
+
+    def gain(self, k: int, stats: NDArray[np.float64], base: NDArray[np.float64]) -> Interval:
+        """Gain by the k-th metric, paired."""
+        return paired_gain(self.metrics[k], stats, base, self.blocks, **self.options)
+
+
+def _honest(evidence: Evidence, name: str) -> xr.Dataset:
+    parts = [
+        models[name].predict(evidence.samples.take(split.test))
+        for models, split in zip(evidence.fitted, evidence.splits, strict=True)
+    ]
+    return xr.concat(parts, "sample")
+
+
+def _random_against_honest(e: Evidence) -> None:
+    """The same probe, the same test samples, as many training samples: only the dealing differs."""
+    mine = e.scored(_honest(e, e.probe), "score of the probe", "honest")
+    base = e.scored(_honest(e, e.task.baseline), f"score of '{e.task.baseline}'", "honest")
+    skill = [e.gain(k, a, b) for k, (a, b) in enumerate(zip(mine, base, strict=True))]
+    theirs = e.scored(_random(e), "score of the probe", "random")
+    for k, metric in enumerate(e.metrics):
+        gap = e.gain(k, theirs[k], mine[k])
+        e.add("gap", "random against honest", metric.name, gap.score, gap.low, gap.high,
+              units=metric.units)  # fmt: skip
+        e.add("gain of the probe over the baseline", "honest", metric.name, skill[k].score,
+              skill[k].low, skill[k].high, units=metric.units)  # fmt: skip
+        random, honest = (float(metric.value(s[k].sum(axis=0))) for s in (theirs, mine))
+        text = (
+            f"{_words(metric.name)} of '{e.probe}' is {random:.3g} in random folds and "
+            f"{honest:.3g} in the honest split; the random split flatters it by {_interval(gap)}"
+        )
+        e.note("warning" if gap.low > 0 else "info", text, "random split")
+    _skill(e, skill)
+
+
+def _skill(e: Evidence, skill: Sequence[Interval]) -> None:
+    for metric, gain in zip(e.metrics, skill, strict=True):
+        than = f"the baseline '{e.task.baseline}' in the honest split"
+        size = f"{_words(metric.name)} gain {_interval(gain)}"
+        if gain.low > 0:
+            e.note("info", f"'{e.probe}' is better than {than}: {size}", "skill")
+        elif gain.high < 0:
+            e.note("warning", f"'{e.probe}' is worse than {than}: {size}", "skill")
+        else:
+            e.note("warning", f"'{e.probe}' shows no skill over {than}: {size}", "skill")
+
+
+def _random(e: Evidence) -> xr.Dataset:
+    """Predictions of the test samples from folds dealt at random over all samples."""
+    rng = np.random.default_rng(e.run.seed)
+    tested = np.unique(e.rows)
+    fold = np.full(len(e.samples), -1)
+    fold[tested] = rng.permutation(len(tested)) % min(RANDOM_FOLDS, len(tested))
+    size = round(float(np.mean([len(s.train) for s in e.splits])))
+    parts = []
+    for k in range(fold.max() + 1):
+        e.progress(k, RANDOM_FOLDS, "leak audit: random folds")
+        rest = np.flatnonzero(fold != k)
+        # as many training samples as the honest split has, so that the gap is not one of size
+        train = np.sort(rng.permutation(rest)[:size])
+        model = e.model(e.probe).fit(e.samples.take(train), Fitting(e.run.seed))
+        parts.append((np.flatnonzero(fold == k), model))
+    predicted = [model.predict(e.samples.take(rows)) for rows, model in parts]
+    order = {row: i for i, row in enumerate(np.concatenate([rows for rows, _ in parts]))}
+    return xr.concat(predicted, "sample").isel(sample=[order[r] for r in e.rows])
+
+
+@dataclass(frozen=True)
+class _Coordinates:
+    """A gather whose only inputs are place and time: ``x`` (sample, coordinate)."""
+
+    gather: Any
+    names: tuple[str, ...]
+    start: pd.Timestamp | None
+
+    @property
+    def target(self) -> Target:
+        found: Target = self.gather.target
+        return found
+
+    def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
+        columns = [
+            (index["t0"] - self.start).dt.total_seconds()
+            if n == "t0" and self.start is not None
+            else index[n]
+            for n in self.names
+        ]
+        return {"x": np.stack([c.to_numpy(np.float32) for c in columns], axis=1)}
+
+    def observed(self, data: xr.Dataset, index: pd.DataFrame) -> xr.Dataset:
+        found: xr.Dataset = self.gather.observed(data, index)
+        return found
+
+    def parts(self, data: xr.Dataset) -> Parts:
+        return {"variable": {n: {"x": (slice(None), i)} for i, n in enumerate(self.names)}}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.gather, name)
+
+
+def _coordinates(e: Evidence) -> None:
+    """Place and time alone: a model that needs nothing else has learnt a map or a calendar."""
+    declared = e.task.coordinates_only
+    names = tuple(n for n in ("x", "y", "t0") if e.samples.index[n].notna().all())
+    if declared:
+        known, text = declared, f"the baseline '{declared}', which knows place or time only"
+        predicted = _honest(e, declared)
+    elif not names:
+        e.note("info", "does not apply here: the samples have neither place nor time",
+               "coordinates only")  # fmt: skip
+        return
+    else:
+        known, predicted = _fit_coordinates(e, names)
+        what = {"x": "x", "y": "y", "t0": "time"}
+        text = f"'{known}' fitted on {' and '.join(what[n] for n in names)} alone"
+    stats = e.scored(predicted, "score from coordinates only", "honest")
+    probe, base = (
+        [m.stats(e.observed, _honest(e, n)) for m in e.metrics] for n in (e.probe, e.task.baseline)
+    )
+    for k, metric in enumerate(e.metrics):
+        less, more = e.gain(k, probe[k], stats[k]), e.gain(k, stats[k], base[k])
+        score = float(metric.value(stats[k].sum(axis=0)))
+        said = f"{text} reaches {_words(metric.name)} {score:.3g} in the honest split"
+        verdict = f"; all inputs gain {_interval(less)} over that"
+        alone = less.low <= 0 and more.low > 0 and not declared
+        tail = ": most of the skill may be a map or a calendar" if alone else ""
+        e.note("warning" if alone else "info", said + verdict + tail, "coordinates only")
+
+
+def _fit_coordinates(e: Evidence, names: tuple[str, ...]) -> tuple[str, xr.Dataset]:
+    """Fit the probe on coordinates, or extra trees where the probe cannot take them."""
+    from craton.models.trees import ExtraTrees
+
+    start = e.samples.index["t0"].min() if "t0" in names else None
+    bare = replace(e.samples, gather=_Coordinates(e.samples.gather, names, start), changed=None)
+    failed = ""
+    for name, model in ((e.probe, e.model(e.probe)), ("extra trees", ExtraTrees())):
+        try:
+            parts = [
+                model.replace()
+                .fit(bare.take(s.train), Fitting(e.run.seed))
+                .predict(bare.take(s.test))
+                for s in e.splits
+            ]
+        except (
+            CratonError,
+            LookupError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+        ) as error:
+            # a model written for one kind of input may fail in any of these ways on another
+            failed = str(error)
+            continue
+        if e.samples.target.name in parts[0]:
+            return name, xr.concat(parts, "sample")
+        failed = f"'{name}' predicts nothing named '{e.samples.target.name}'"
+    raise ModelError(f"no model could be fitted on the coordinates alone ({failed})")
+
+
+def _duplicates(e: Evidence) -> None:
+    table = neighbours.input_table(e.samples)
+    if table is None:
+        raise DataError("the samples have no numeric inputs of their own")
+    splits = {"honest": e.splits, "random": [_random_split(e)]}
+    for kind, parts in splits.items():
+        exact = near = n = 0
+        for split in parts:
+            same, close = neighbours.count_repeats(table, split.train, split.test, e.run.seed)
+            exact, near, n = exact + same, near + close, n + len(split.test)
+        e.add("exact duplicates across the split", kind, "share of test samples", exact / n, n=n)
+        e.add("near duplicates across the split", kind, "share of test samples", near / n, n=n)
+        text = (
+            f"{exact} of {n} test samples have the very inputs of a training sample and {near} "
+            f"more almost the same, in the {kind} split"
+        )
+        some = kind == "honest" and exact + near > max(1, 0.001 * n)
+        e.note("warning" if some else "info", text, "duplicates")
+
+
+def _random_split(e: Evidence) -> Split:
+    order = np.random.default_rng(e.run.seed).permutation(len(e.samples))
+    k = len(order) // RANDOM_FOLDS
+    return Split(np.sort(order[k:]), np.zeros(0, np.int64), np.sort(order[:k]), "random")
+
+
+def _places(e: Evidence) -> None:
+    xy = e.samples.index[["x", "y"]].to_numpy(float)
+    if not np.isfinite(xy).all():
+        e.note("info", "does not apply here: the samples have no place", "shared places")
+        return
+    place = pd.factorize(pd.MultiIndex.from_arrays(list(np.round(xy, 2).T)))[0]
+    for kind, parts in (("honest", e.splits), ("random", [_random_split(e)])):
+        shared = np.concatenate([np.isin(place[s.test], place[s.train]) for s in parts])
+        share = float(shared.mean())
+        e.add("shared places", kind, "share of test samples", share, n=len(shared))
+        text = (
+            f"{100 * share:.1f} % of the test samples of the {kind} split are at a place (to 0.01 "
+            "in x and y) that was trained on"
+        )
+        bad = kind == "honest" and share > 0
+        e.note("warning" if bad else "info", text, "shared places")
+
+
+def _distances(e: Evidence) -> None:
+    index = e.samples.index
+    found = False
+    for item, columns, units in (("distance in place", ["x", "y"], "units of x and y"),
+                                 ("distance in time", ["t0"], "d")):  # fmt: skip
+        if not index[columns].notna().all(axis=None):
+            continue
+        found = True
+        if columns == ["t0"]:
+            at = ((index["t0"] - index["t0"].min()) / pd.Timedelta("1D")).to_numpy(float)[:, None]
+        else:
+            at = index[columns].to_numpy(float)
+        said = []
+        for kind, parts in (("honest", e.splits), ("random", [_random_split(e)])):
+            d = np.concatenate([neighbours.nearest(at[s.train], at[s.test]) for s in parts])
+            low, mid = np.percentile(d, [5, 50])
+            e.add(item, kind, "median to the nearest training sample", mid, n=len(d), units=units)
+            e.add(item, kind, "5 % of the test samples are nearer than", low, n=len(d), units=units)
+            said.append(f"{mid:.3g} (5 % are within {low:.3g}) in the {kind} split")
+        text = f"median {item} from a test sample to the nearest training sample, in {units}: "
+        e.note("info", text + ", ".join(said), "distance")
+    if not found:
+        e.note("info", "does not apply here: the samples have neither place nor time", "distance")
+
+
+def _columns(e: Evidence) -> None:
+    """Each variable of the table alone: one that is enough was computed from the target."""
+    target = e.samples.target.name
+    inputs = e.samples.inputs()
+    truth = e.samples.observed()[target].to_numpy() if target in e.observed else np.zeros((0, 0))
+    if "x" not in inputs or inputs["x"].ndim != 2 or truth.ndim != 1:
+        e.note("info", "does not apply here: the inputs are no table, or the target is no single "
+               "value", "columns")  # fmt: skip
+        return
+    named = {
+        spots["x"][1]: name
+        for name, spots in e.samples.parts().get("variable", {}).items()
+        if "x" in spots and len(spots["x"]) == 2 and np.ndim(spots["x"][1]) == 0
+    }
+    classes = len(e.samples.target.categories)
+    best, flagged = ("", -np.inf), []
+    for i in range(inputs["x"].shape[1]):
+        name = named.get(i, f"column {i}")
+        found = neighbours.alone(inputs["x"][:, i], truth, e.splits, classes)
+        what = "accuracy of this column alone" if classes else "R2 of this column alone"
+        e.add("column alone", "honest", f"{name}: {what}", found.score)
+        best = max(best, (name, found.score), key=lambda b: b[1])
+        if found.gives_away:
+            flagged.append(name)
+            e.note(
+                "warning",
+                f"'{name}' alone gives the target away ({what.split()[0]} {found.score:.3f}, "
+                f"without it {found.trivial:.3f}): was it measured later, or made from it?",
+                "columns",
+            )
+    if not flagged:
+        said = f"; the best, '{best[0]}', reaches {best[1]:.3g}" if best[0] else ""
+        e.note("info", f"no column alone gives the target away{said}", "columns")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _interval(gain: Interval) -> str:
+    return f"{gain.score:+.3g} [{gain.low:+.3g}, {gain.high:+.3g}]"
+
+
+ITEMS: tuple[tuple[str, Callable[[Evidence], None]], ...] = (
+    ("random split", _random_against_honest),
+    ("coordinates only", _coordinates),
+    ("duplicates", _duplicates),
+    ("shared places", _places),
+    ("distance", _distances),
+    ("columns", _columns),
+)
+"""Name and function of each item, in the order of the report."""
