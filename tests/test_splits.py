@@ -64,6 +64,8 @@ def made(splits: Iterator[Split]) -> list[Split]:
 def test_every_split_and_fold_is_disjoint_inside_the_index_and_passes_the_audit(
     splitter: Splitter, index: pd.DataFrame, folds: int
 ) -> None:
+    if isinstance(splitter, SpatialBlocks):
+        index = index.assign(group="")  # a group in two blocks is a leak, and refused
     for split in [*made(splitter.split(index)), *made(splitter.folds(index, folds))]:
         rows = np.concatenate([split.train, split.calibrate, split.test])
         assert len(np.unique(rows)) == len(rows)
@@ -231,6 +233,11 @@ def test_blocks_in_time_have_the_length_asked_for() -> None:
 
 
 LINE = make_index(10, t0=START + np.arange(10) * DAY, x=np.arange(10.0), y=np.zeros(10))
+# the only sample of "a" reaches over the border
+ACROSS = make_index(
+    3, t0=START + np.array([0, 0, 2]) * DAY, t1=START + np.array([0, 2, 2]) * DAY,
+    group=["b", "a", "b"],
+)  # fmt: skip
 WELLS = make_index(3, group=["a", "a", "b"])
 
 
@@ -251,9 +258,7 @@ WELLS = make_index(3, group=["a", "a", "b"])
         (SpatialBlocks(100.0), LINE, "one block of side 100"),
         (SpatialBlocks(2.0), make_index(4), "some samples have no place"),
         (SpatialBlocks(5.0, buffer=50.0), LINE, "buffer of 50.0 leaves no sample"),
-        (Both(ByGroup(), ForwardInTime("2000-01-02", "2000-01-02")), make_index(
-            4, t0=START + np.arange(4) * DAY, group=["a", "b", "b", "b"]
-        ), "new in both senses"),
+        (Both(ByGroup(), ForwardInTime("2000-01-02", "2000-01-02")), ACROSS, "new in both senses"),
     ],
 )  # fmt: skip
 def test_data_that_cannot_be_split_are_refused_with_one_message(
@@ -290,10 +295,10 @@ def test_a_target_that_ends_before_it_is_issued_is_refused() -> None:
         list(ForwardInTime().split(make_index(5, t0=t0, t1=t0 - DAY)))
 
 
-def test_dealing_ten_thousand_groups_takes_no_longer_than_reading_them() -> None:
+def test_dealing_thirty_thousand_groups_takes_seconds_not_minutes() -> None:
     import time
 
-    index = make_index(50_000, group=np.arange(50_000) // 5)
+    index = make_index(120_000, group=np.arange(120_000) // 4)
     began = time.perf_counter()
     assert len(list(ByGroup(n=5).split(index))) == 5
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 8

@@ -393,6 +393,11 @@ class Fields:
     def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
         field = data[self.variable].transpose("time", "point").to_numpy()
         rows = index.index.to_numpy()
+        if len(rows) and rows.min() < self.history - 1:
+            raise DataError(
+                f"a sample is issued at step {rows.min()}, its history needs {self.history} steps",
+                fix="begin the samples later, or shorten the history",
+            )
         at = rows[:, None] + np.arange(1 - self.history, 1)[None, :]
         if at.size and at.min() < 0:
             # a negative position would count from the end, which is the future

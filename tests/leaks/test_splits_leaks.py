@@ -129,12 +129,10 @@ def test_a_random_split_of_a_series_never_passes(seed: int, n: int, length: int)
             audit(days(*range(n), length=length), halves)
 
 
-def test_moving_one_training_sample_over_the_border_turns_an_honest_split_into_a_refused_one() -> (
-    None
-):
+def test_one_later_sample_moved_into_training_spoils_an_honest_split() -> None:
     index = days(*range(30), length=3)
     honest = next(ForwardInTime(0.5, 0.7).split(index))
     assert audit(index, honest)
-    moved = Split(np.r_[honest.train, 20], honest.calibrate, np.setdiff1d(honest.test, 20))
+    moved = Split(np.r_[honest.train, 25], honest.calibrate, np.setdiff1d(honest.test, 25))
     with pytest.raises(LeakError):
         audit(index, moved)

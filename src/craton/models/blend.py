@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -35,8 +36,10 @@ class Blend(Model):
         return type(self)({n: m.replace() for n, m in self.members.items()}, self.weights)
 
     def fit(self, train: Samples, fitting: Fitting = Fitting()) -> Self:  # noqa: B008
-        for model in self.members.values():
-            model.fit(train, fitting)
+        for name, model in self.members.items():
+            place = fitting.checkpoint
+            own = None if place is None else place.with_name(f"{place.name}-{name}")
+            model.fit(train, dataclasses.replace(fitting, checkpoint=own))
         return self
 
     def predict(self, samples: Samples) -> xr.Dataset:

@@ -48,6 +48,8 @@ class Ridge(_Linear):
     Hoerl & Kennard (1970), doi:10.1080/00401706.1970.10488634
     """
 
+    residual_folds: ClassVar[int] = 3
+
     class Config(Settings):
         """Settings.
 

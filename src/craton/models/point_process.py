@@ -277,8 +277,9 @@ def _density_state(density: Density) -> State:
 def _density_from(arrays: Mapping[str, NDArray[Any]]) -> Density:
     if "points" not in arrays:
         return UniformDensity.of(arrays["outline"])
-    points = np.ascontiguousarray(arrays["points"])
-    return KernelDensity(*points, float(arrays["uniform_share"][0]), arrays["outline"])
+    x, y, bandwidth, weight = np.ascontiguousarray(arrays["points"])
+    share = float(arrays["uniform_share"][0])
+    return KernelDensity(x, y, bandwidth, weight, share, arrays["outline"])
 
 
 def _dataset(windows: list[Window], samples: Samples, region: Region) -> xr.Dataset:

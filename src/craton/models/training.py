@@ -118,9 +118,9 @@ def train(
 ) -> nn.Module:
     """Train a net and return it with its best weights.
 
-    The last samples (a share ``settings.validation``) are kept out, in one block, to stop early and
-    to choose the best epoch. Where ``fitting.checkpoint`` holds a checkpoint of this very fit, it
-    goes on from there and ends as if never interrupted. The global random state is left as it was.
+    The last samples (a share ``settings.validation``) are kept out to stop early and to choose the
+    best epoch. A checkpoint of this very fit is taken up, and the fit ends as if never interrupted.
+    The global random state is left as it was.
 
     Parameters
     ----------
@@ -147,7 +147,6 @@ def train(
     held = min(int(len(y) * settings.validation), len(y) - 1) if settings.patience else 0
     inside, tail = data.rows(slice(0, len(y) - held)), data.rows(slice(len(y) - held, None))
     run = _Run(net, _optimiser(net, settings), _copy(net))
-
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(fitting.seed)
@@ -155,10 +154,9 @@ def train(
         saved = time.monotonic()
         while not run.finished(settings):
             seen = _epoch(run, inside, settings, loss)
-            judged = seen if not held else _judge(net, tail, settings, loss)
+            judged = _judge(net, tail, settings, loss) if held else seen
             if not math.isfinite(judged):
-                what = f"the loss became {judged} in epoch {run.epoch + 1}"
-                raise ModelError(what, fix="lower learning_rate or set clip")
+                raise ModelError(f"the loss became {judged}", fix="lower learning_rate or set clip")
             run.note(judged, stops=held > 0)
             due = time.monotonic() - saved >= CHECKPOINT_SECONDS
             if fitting.checkpoint is not None and (due or run.finished(settings)):

@@ -202,8 +202,8 @@ def _parameters(result: Result) -> Section:
     frame = pd.DataFrame(rows).rename_axis("parameter").reset_index()
     text = (
         "Rate λ = μ + Σ k0 exp(a (m − mc)) exp(−t/τ) (t + c)^−(1+ω) "
-        "(r² + d exp(γ (m − mc)))^−(1+ρ), days and km. The branching ratio, the mean number of direct aftershocks of an event, is "
-        "better determined than the single parameters."
+        "(r² + d exp(γ (m − mc)))^−(1+ρ), days and km. The branching ratio, the mean number of "
+        "direct aftershocks of an event, is better determined than the single parameters."
     )
     return Section("ETAS parameters", text, table=frame)
 

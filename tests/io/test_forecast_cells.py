@@ -1,0 +1,67 @@
+"""From degrees to cells in km."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from craton.errors import DataError
+from craton.io.forecast_cells import bounding_outline, in_cells
+
+BOX = ((34.0, -118.0), (34.0, -116.0), (36.0, -116.0), (36.0, -118.0))
+
+
+def catalog(latitude, longitude, magnitude=None):
+    n = len(latitude)
+    time = np.datetime64("2020-01-01", "ns") + np.arange(n) * np.timedelta64(1, "h")
+    return xr.Dataset(
+        {
+            "time": ("event", time),
+            "latitude": ("event", np.asarray(latitude, float)),
+            "longitude": ("event", np.asarray(longitude, float)),
+            "magnitude": ("event", np.full(n, 3.0) if magnitude is None else np.array(magnitude)),
+        }
+    )
+
+
+def test_a_box_of_two_degrees_has_sixteen_cells_of_half_a_degree():
+    found = in_cells(catalog([35.0], [-117.0]), BOX, 0.5, 3.0)
+    assert found.sizes["cell"] == 16
+
+
+def test_the_area_of_the_cells_is_that_of_the_spherical_rectangle():
+    found = in_cells(catalog([35.0], [-117.0]), BOX, 0.1, 3.0)
+    wide = found["cell_x1"] - found["cell_x0"]
+    tall = found["cell_y1"] - found["cell_y0"]
+    true = 6371**2 * np.radians(2) * (np.sin(np.radians(36)) - np.sin(np.radians(34)))
+    assert float((wide * tall).sum()) == pytest.approx(true, rel=1e-4)
+
+
+@given(st.floats(34.001, 35.999), st.floats(-117.999, -116.001))
+def test_every_event_inside_falls_into_the_cell_around_it(latitude, longitude):
+    found = in_cells(catalog([latitude], [longitude]), BOX, 0.5, 3.0)
+    cell = int(found["cell_of"][0])
+    assert abs(float(found["cell_latitude"][cell]) - latitude) <= 0.2501
+    assert abs(float(found["cell_longitude"][cell]) - longitude) <= 0.2501
+
+
+def test_events_outside_have_no_cell():
+    found = in_cells(catalog([35.0, 40.0], [-117.0, -117.0]), BOX, 0.5, 3.0)
+    assert found["cell_of"].to_numpy()[1] == -1
+
+
+def test_events_below_completeness_are_left_out():
+    found = in_cells(catalog([35.0, 35.0], [-117.0, -117.0], [2.9, 3.0]), BOX, 0.5, 3.0)
+    assert found.sizes["event"] == 1
+
+
+def test_nothing_above_completeness_is_an_error():
+    with pytest.raises(DataError, match="no event has magnitude 5"):
+        in_cells(catalog([35.0], [-117.0]), BOX, 0.5, 5.0)
+
+
+def test_the_bounding_outline_lies_on_multiples_of_the_cell():
+    corners = np.array(bounding_outline(catalog([34.13, 35.9], [-117.7, -116.2]), 0.5))
+    assert corners.min(axis=0).tolist() == [34.0, -118.0]
+    assert corners.max(axis=0).tolist() == [36.0, -116.0]

@@ -1,0 +1,124 @@
+"""The task earthquake-forecast."""
+
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from craton import engine
+from craton.errors import DataError
+from craton.result import RunConfig
+from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
+
+QUICK = {"horizon": 30.0, "cell": 0.5, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("run")
+    engine.run(RunConfig.of(TASK.name, QUICK), place, task=TASK)
+    return place
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory):
+    """The example as a plain CSV file with names of its own."""
+    data = TASK.load(EarthquakeConfig())
+    table = pd.DataFrame(
+        {
+            "Origin": pd.DatetimeIndex(data["time"]).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "Lat": data["latitude"],
+            "Lon": data["longitude"],
+            "ML": data["magnitude"],
+        }
+    )
+    path = tmp_path_factory.mktemp("csv") / "mine.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def test_etas_is_better_than_poisson_with_its_interval(folder):
+    scores = json.loads((folder / "scores.json").read_text())
+    line = next(
+        s for s in scores if s["model"] == "poisson" and s["metric"] == "log_likelihood_per_event"
+    )
+    assert line["gain_high"] < 0
+
+
+def test_the_csv_product_has_a_row_a_cell_and_a_chance_a_threshold(folder, tmp_path):
+    out = tmp_path / "forecast.csv"
+    engine.predict(folder, None, out)
+    table = pd.read_csv(out)
+    assert len(table) == 64
+    assert {"expected_count", "probability_m3", "probability_m5"} <= set(table)
+    assert table["forecast_reference_time"].nunique() == 1
+
+
+def test_the_geojson_product_has_a_polygon_a_cell(folder, tmp_path):
+    out = tmp_path / "forecast.geojson"
+    engine.predict(folder, None, out)
+    features = json.loads(out.read_text())["features"]
+    assert len(features) == 64
+    assert features[0]["geometry"]["type"] == "Polygon"
+
+
+def test_the_geotiff_product_has_a_band_a_quantity(folder, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    out = tmp_path / "forecast.tif"
+    engine.predict(folder, None, out)
+    with rasterio.open(out) as grid:
+        assert grid.count == 4
+        assert grid.crs.to_epsg() == 4326
+
+
+def test_a_forecast_can_be_issued_at_a_time_of_choice(folder):
+    late = engine.predict(folder, None, settings={"issue": "2006-01-01"})
+    assert late.sizes["sample"] == 1
+
+
+def test_a_prediction_reads_another_catalogue_through_a_column_map(folder, csv):
+    columns = {"time": "Origin", "latitude": "Lat", "longitude": "Lon", "magnitude": "ML"}
+    found = engine.predict(folder, csv, settings={"columns": columns})
+    example = engine.predict(folder, None)
+    assert np.allclose(found["expected_count"], example["expected_count"], rtol=0.2)
+
+
+def test_a_missing_column_is_named(folder, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text("time,latitude,longitude\n2020-01-01,35,-117\n")
+    with pytest.raises(DataError, match="magnitude"):
+        engine.predict(folder, path)
+
+
+def test_a_catalogue_too_short_is_refused(tmp_path):
+    config = EarthquakeConfig()
+    data = TASK.load(config).isel(event=slice(0, 10))
+    found = TASK.checks(data, config)
+    assert found[0].level == "error"
+    assert "at least 50" in found[0].text
+
+
+def test_completeness_is_estimated_before_the_test_only():
+    config = EarthquakeConfig(data=None)
+    data = TASK.load(config)
+    plain = TASK.resolve(data, EarthquakeConfig(magnitude=None, test_from="2004-01-01"))
+    late = np.flatnonzero(data["time"].to_numpy() > np.datetime64("2004-01-01"))
+    changed = data["magnitude"].to_numpy().copy()
+    changed[late] += 2
+    other = data.assign(magnitude=("event", changed))
+    again = TASK.resolve(other, EarthquakeConfig(magnitude=None, test_from="2004-01-01"))
+    assert plain.magnitude == again.magnitude
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif("CRATON_DATA_DIR" not in os.environ, reason="CRATON_DATA_DIR is not set")
+def test_a_benchmark_series_takes_its_windows_from_the_benchmark():
+    config = EarthquakeConfig(data="earthquakenpp/SCEDC_30")
+    data = TASK.load(config)
+    config = TASK.resolve(data, config)
+    assert (config.magnitude, config.test_from) == (3.0, "2014-01-01")
+    samples = TASK.samples(data, config, False)
+    split = next(iter(TASK.splitter(config, samples).split(samples.index)))
+    assert samples.index["t1"].iloc[split.train].max() <= pd.Timestamp("2014-01-01")
