@@ -295,10 +295,10 @@ def test_a_target_that_ends_before_it_is_issued_is_refused() -> None:
         list(ForwardInTime().split(make_index(5, t0=t0, t1=t0 - DAY)))
 
 
-def test_dealing_thirty_thousand_groups_takes_seconds_not_minutes() -> None:
+def test_dealing_sixty_thousand_groups_takes_seconds_not_minutes() -> None:
     import time
 
-    index = make_index(120_000, group=np.arange(120_000) // 4)
+    index = make_index(120_000, group=np.arange(120_000) // 2)
     began = time.perf_counter()
     assert len(list(ByGroup(n=5).split(index))) == 5
-    assert time.perf_counter() - began < 8
+    assert time.perf_counter() - began < 5

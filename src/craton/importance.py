@@ -109,7 +109,7 @@ def importance_of(
         What was grouped or thinned.
     """
     parts, notes = regroup(list_parts(pool.samples), MAX_PARTS)
-    repeats = int(np.clip(1000 // max(len(pool.samples), 1), 1, 3))
+    repeats = int(np.clip(3000 // max(len(pool.samples), 1), 1, 5))
     began = time.perf_counter()
     base, size = _predict(pool, [{}])
     seconds = time.perf_counter() - began

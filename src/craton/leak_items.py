@@ -69,13 +69,17 @@ class Evidence:
             (item, split, what, float(value), low, high, n or len(self.rows), units)
         )
 
+    def add_interval(self, item: str, split: str, metric: Metric, found: Interval) -> None:
+        """Add a gain as a line of numbers."""
+        self.add(item, split, metric.name, found.score, found.low, found.high, units=metric.units)
+
     def scored(self, predicted: xr.Dataset, item: str, split: str) -> list[NDArray[np.float64]]:
         """Statistics by metric, with the score and its interval added to the numbers."""
         found = []
         for metric in self.metrics:
             stats = metric.stats(self.observed, predicted)
             own = block_bootstrap(metric, stats, self.blocks, **self.options)
-            self.add(item, split, metric.name, own.score, own.low, own.high, units=metric.units)
+            self.add_interval(item, split, metric, own)
             found.append(stats)
         return found
 
@@ -96,33 +100,32 @@ def _random_against_honest(e: Evidence) -> None:
     """The same probe, the same test samples, as many training samples: only the dealing differs."""
     mine = e.scored(_honest(e, e.probe), "score of the probe", "honest")
     base = e.scored(_honest(e, e.task.baseline), f"score of '{e.task.baseline}'", "honest")
-    skill = [e.gain(k, a, b) for k, (a, b) in enumerate(zip(mine, base, strict=True))]
     theirs = e.scored(_random(e), "score of the probe", "random")
+    said, flattered = [], []
     for k, metric in enumerate(e.metrics):
         gap = e.gain(k, theirs[k], mine[k])
-        e.add("gap", "random against honest", metric.name, gap.score, gap.low, gap.high,
-              units=metric.units)  # fmt: skip
-        e.add("gain of the probe over the baseline", "honest", metric.name, skill[k].score,
-              skill[k].low, skill[k].high, units=metric.units)  # fmt: skip
+        e.add_interval("gap", "random against honest", metric, gap)
         random, honest = (float(metric.value(s[k].sum(axis=0))) for s in (theirs, mine))
-        text = (
-            f"{_words(metric.name)} of '{e.probe}' is {random:.3g} in random folds and "
-            f"{honest:.3g} in the honest split; the random split flatters it by {_interval(gap)}"
+        said.append(
+            f"{_words(metric.name)} {random:.3g} in random folds, {honest:.3g} in the honest split "
+            f"(gap {_interval(gap)})"
         )
-        e.note("warning" if gap.low > 0 else "info", text, "random split")
-    _skill(e, skill)
+        flattered += [_words(metric.name)] if gap.low > 0 else []
+    verdict = f"a random split flatters {' and '.join(flattered)}" if flattered else "no gap shown"
+    text = f"'{e.probe}': {'; '.join(said)}: {verdict}"
+    e.note("warning" if flattered else "info", text, "random split")
+    _skill(e, [e.gain(k, a, b) for k, (a, b) in enumerate(zip(mine, base, strict=True))])
 
 
-def _skill(e: Evidence, skill: Sequence[Interval]) -> None:
-    for metric, gain in zip(e.metrics, skill, strict=True):
-        than = f"the baseline '{e.task.baseline}' in the honest split"
-        size = f"{_words(metric.name)} gain {_interval(gain)}"
-        if gain.low > 0:
-            e.note("info", f"'{e.probe}' is better than {than}: {size}", "skill")
-        elif gain.high < 0:
-            e.note("warning", f"'{e.probe}' is worse than {than}: {size}", "skill")
-        else:
-            e.note("warning", f"'{e.probe}' shows no skill over {than}: {size}", "skill")
+def _skill(e: Evidence, gains: Sequence[Interval]) -> None:
+    said, level = [], "info"
+    for metric, gain in zip(e.metrics, gains, strict=True):
+        e.add_interval("gain of the probe over the baseline", "honest", metric, gain)
+        verdict = "" if gain.low > 0 else ", WORSE" if gain.high < 0 else ", no skill shown"
+        said.append(f"{_words(metric.name)} gain {_interval(gain)}{verdict}")
+        level = level if gain.low > 0 else "warning"
+    text = f"'{e.probe}' against the baseline '{e.task.baseline}' in the honest split: "
+    e.note(level, text + "; ".join(said), "skill")
 
 
 def _random(e: Evidence) -> xr.Dataset:
@@ -199,14 +202,17 @@ def _coordinates(e: Evidence) -> None:
     probe, base = (
         [m.stats(e.observed, _honest(e, n)) for m in e.metrics] for n in (e.probe, e.task.baseline)
     )
+    said, alone = [], []
     for k, metric in enumerate(e.metrics):
         less, more = e.gain(k, probe[k], stats[k]), e.gain(k, stats[k], base[k])
         score = float(metric.value(stats[k].sum(axis=0)))
-        said = f"{text} reaches {_words(metric.name)} {score:.3g} in the honest split"
-        verdict = f"; all inputs gain {_interval(less)} over that"
-        alone = less.low <= 0 and more.low > 0 and not declared
-        tail = ": most of the skill may be a map or a calendar" if alone else ""
-        e.note("warning" if alone else "info", said + verdict + tail, "coordinates only")
+        said.append(
+            f"{_words(metric.name)} {score:.3g} (all inputs gain {_interval(less)} over that)"
+        )
+        alone += [metric.name] if less.low <= 0 and more.low > 0 and not declared else []
+    tail = ": most of the skill may be a map or a calendar" if alone else ""
+    reached = f"{text} reaches in the honest split {'; '.join(said)}{tail}"
+    e.note("warning" if alone else "info", reached, "coordinates only")
 
 
 def _fit_coordinates(e: Evidence, names: tuple[str, ...]) -> tuple[str, xr.Dataset]:
@@ -245,20 +251,28 @@ def _duplicates(e: Evidence) -> None:
     table = neighbours.input_table(e.samples)
     if table is None:
         raise DataError("the samples have no numeric inputs of their own")
-    splits = {"honest": e.splits, "random": [_random_split(e)]}
-    for kind, parts in splits.items():
+    found = {}
+    for kind, parts in _both(e).items():
         exact = near = n = 0
         for split in parts:
             same, close = neighbours.count_repeats(table, split.train, split.test, e.run.seed)
             exact, near, n = exact + same, near + close, n + len(split.test)
         e.add("exact duplicates across the split", kind, "share of test samples", exact / n, n=n)
         e.add("near duplicates across the split", kind, "share of test samples", near / n, n=n)
-        text = (
-            f"{exact} of {n} test samples have the very inputs of a training sample and {near} "
-            f"more almost the same, in the {kind} split"
-        )
-        some = kind == "honest" and exact + near > max(1, 0.001 * n)
-        e.note("warning" if some else "info", text, "duplicates")
+        found[kind] = (exact, near, n)
+    said = [
+        f"{exact} of {n} test samples in the {kind} split have the very inputs of a training "
+        f"sample, {near} more almost the same"
+        for kind, (exact, near, n) in found.items()
+    ]
+    exact, near, n = found["honest"]
+    some = exact + near > max(1, 0.001 * n)
+    e.note("warning" if some else "info", "; ".join(said), "duplicates")
+
+
+def _both(e: Evidence) -> dict[str, list[Split]]:
+    """The honest splits, and one that deals rows at random."""
+    return {"honest": e.splits, "random": [_random_split(e)]}
 
 
 def _random_split(e: Evidence) -> Split:
@@ -273,16 +287,17 @@ def _places(e: Evidence) -> None:
         e.note("info", "does not apply here: the samples have no place", "shared places")
         return
     place = pd.factorize(pd.MultiIndex.from_arrays(list(np.round(xy, 2).T)))[0]
-    for kind, parts in (("honest", e.splits), ("random", [_random_split(e)])):
+    shares = {}
+    for kind, parts in _both(e).items():
         shared = np.concatenate([np.isin(place[s.test], place[s.train]) for s in parts])
-        share = float(shared.mean())
-        e.add("shared places", kind, "share of test samples", share, n=len(shared))
-        text = (
-            f"{100 * share:.1f} % of the test samples of the {kind} split are at a place (to 0.01 "
-            "in x and y) that was trained on"
-        )
-        bad = kind == "honest" and share > 0
-        e.note("warning" if bad else "info", text, "shared places")
+        shares[kind] = float(shared.mean())
+        e.add("shared places", kind, "share of test samples", shares[kind], n=len(shared))
+    text = (
+        f"{100 * shares['honest']:.1f} % of the test samples of the honest split, "
+        f"{100 * shares['random']:.1f} % of a random one, are at a place that was trained on "
+        "(to 0.01 in x and y)"
+    )
+    e.note("warning" if shares["honest"] > 0 else "info", text, "shared places")
 
 
 def _distances(e: Evidence) -> None:
@@ -298,7 +313,7 @@ def _distances(e: Evidence) -> None:
         else:
             at = index[columns].to_numpy(float)
         said = []
-        for kind, parts in (("honest", e.splits), ("random", [_random_split(e)])):
+        for kind, parts in _both(e).items():
             d = np.concatenate([neighbours.nearest(at[s.train], at[s.test]) for s in parts])
             low, mid = np.percentile(d, [5, 50])
             e.add(item, kind, "median to the nearest training sample", mid, n=len(d), units=units)

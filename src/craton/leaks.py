@@ -18,10 +18,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from craton.checks import Finding
-from craton.errors import CratonError
+from craton.errors import CratonError, LeakError
 from craton.leak_items import ITEMS, Evidence
 from craton.models.base import Fitting, Model
 from craton.result import Progress, Result, RunConfig, silent
+from craton.samples import Samples
+from craton.splits import Split, audit
 from craton.task import Task
 
 NUMBERS = ("item", "split", "what", "value", "low", "high", "n", "units")
@@ -91,7 +93,7 @@ def quick_audit(run: RunConfig, task: Task | None = None, progress: Progress = s
     Raises
     ------
     ConfigError, DataError, ModelError
-        As in a run. A split that leaks is audited all the same, with a warning.
+        As in a run. A split that leaks is audited all the same, with a finding that says so.
     """
     from craton.engine import prepare
 
@@ -103,6 +105,7 @@ def quick_audit(run: RunConfig, task: Task | None = None, progress: Progress = s
     if task.coordinates_only:
         names[task.coordinates_only] = None
     fitted: list[Mapping[str, Model]] = []
+    refused = _refused(samples, splits)
     for i, split in enumerate(splits):
         progress(i, len(splits), f"leak audit: honest split {split.name}")
         train = samples.take(split.train)
@@ -112,7 +115,19 @@ def quick_audit(run: RunConfig, task: Task | None = None, progress: Progress = s
     evidence = Evidence(
         task, run, samples, splits, splitter, metrics, candidates[0], fitted, progress
     )
+    evidence.findings += refused
     return _audit(evidence)
+
+
+def _refused(samples: Samples, splits: list[Split]) -> list[Finding]:
+    """The splits that a run would refuse."""
+    found = []
+    for split in splits:
+        try:
+            audit(samples.index, split)
+        except LeakError as error:
+            found.append(Finding("error", f"a run would refuse this split: {error}", "split"))
+    return found
 
 
 def _audit(evidence: Evidence) -> LeakAudit:

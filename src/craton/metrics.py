@@ -210,14 +210,28 @@ def _pairs(observed: xr.Dataset, predicted: xr.Dataset, target: str) -> tuple[An
     return flat[0], flat[1]
 
 
-def rmse(target: str, units: str = "1") -> Metric:
-    """Root of the mean squared error of the median, over samples, leads and cells seen."""
+def _seen(truth: xr.DataArray, weights: NDArray[np.float64] | None) -> Stats:
+    """Weight of each value, (sample, ...) as the truth; zero where nothing was observed."""
+    there = np.isfinite(truth.to_numpy()).astype(float)
+    return there if weights is None else there * weights
+
+
+def rmse(target: str, units: str = "1", weights: NDArray[np.float64] | None = None) -> Metric:
+    """Root of the mean squared error of the median, over samples, leads and cells seen.
+
+    Parameters
+    ----------
+    target, units : str
+        Variable and its units.
+    weights : ndarray, optional
+        Weights along the last dimension, such as the area of each cell.
+    """
 
     def stats(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
         truth, guess = _pairs(observed, predicted, target)
-        there = np.isfinite(truth)
-        square = np.where(there, truth - guess, 0.0) ** 2
-        return np.stack([square.sum(axis=1), there.sum(axis=1).astype(float)], axis=1)
+        w = _seen(observed[target], weights).reshape(truth.shape)
+        square = w * np.where(np.isfinite(truth), truth - guess, 0.0) ** 2
+        return np.stack([square.sum(axis=1), w.sum(axis=1)], axis=1)
 
     return Metric(f"rmse_{target}", "lower", stats, lambda total: np.sqrt(_mean(total)), units)
 
@@ -234,8 +248,15 @@ def mae(target: str, units: str = "1") -> Metric:
     return Metric(f"mae_{target}", "lower", stats, _mean, units)
 
 
-def anomaly_correlation(target: str) -> Metric:
+def anomaly_correlation(target: str, weights: NDArray[np.float64] | None = None) -> Metric:
     """Uncentred correlation of forecast and observed anomalies, over samples and cells.
+
+    Parameters
+    ----------
+    target : str
+        Variable.
+    weights : ndarray, optional
+        Weights along the last dimension, such as the area of each cell.
 
     References
     ----------
@@ -245,8 +266,9 @@ def anomaly_correlation(target: str) -> Metric:
     def stats(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
         truth, guess = _pairs(observed, predicted, target)
         there = np.isfinite(truth)
+        w = _seen(observed[target], weights).reshape(truth.shape)
         t, g = np.where(there, truth, 0.0), np.where(there, guess, 0.0)
-        return np.stack([(t * g).sum(axis=1), (t * t).sum(axis=1), (g * g).sum(axis=1)], axis=1)
+        return np.stack([(w * v).sum(axis=1) for v in (t * g, t * t, g * g)], axis=1)
 
     def value(total: Stats) -> Any:
         return total[..., 0] / np.sqrt(np.maximum(total[..., 1] * total[..., 2], 1e-300))
@@ -254,10 +276,17 @@ def anomaly_correlation(target: str) -> Metric:
     return Metric(f"anomaly_correlation_{target}", "higher", stats, value)
 
 
-def crps(target: str, units: str = "1") -> Metric:
+def crps(target: str, units: str = "1", weights: NDArray[np.float64] | None = None) -> Metric:
     """Continuous ranked probability score, from quantiles as twice the mean pinball loss.
 
     The integral over levels is a trapezium rule on the levels given, the outermost held constant.
+
+    Parameters
+    ----------
+    target, units : str
+        Variable and its units.
+    weights : ndarray, optional
+        Weights along the last dimension, such as the area of each cell.
 
     References
     ----------
@@ -273,9 +302,9 @@ def crps(target: str, units: str = "1") -> Metric:
         there = np.isfinite(y[..., 0])
         gap = np.where(there[..., None], y - q, 0.0)
         pinball = np.maximum(level * gap, (level - 1) * gap) @ np.diff(edges)
-        n = len(y)
-        total = 2 * pinball.reshape(n, -1).sum(axis=1)
-        return np.stack([total, there.reshape(n, -1).sum(axis=1).astype(float)], axis=1)
+        n, w = len(y), _seen(truth, weights)
+        total = 2 * (pinball * w).reshape(n, -1).sum(axis=1)
+        return np.stack([total, w.reshape(n, -1).sum(axis=1)], axis=1)
 
     return Metric(f"crps_{target}", "lower", stats, _mean, units)
 

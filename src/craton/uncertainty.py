@@ -268,7 +268,7 @@ class ConformalQuantiles:
     quantile of the scaled distances seen on the calibration samples, so that coverage holds for
     exchangeable samples whatever the model's own spread. Each level has its own factor, so the two
     tails may differ. A level with fewer than 20 values to learn from is left as it is, and so is
-    the median.
+    the median. Without names, all variables that are both observed and predicted are corrected.
 
     References
     ----------
@@ -281,7 +281,7 @@ class ConformalQuantiles:
         self.factors: dict[str, NDArray[np.float64]] = {}
 
     def fit(self, observed: xr.Dataset, predicted: xr.Dataset) -> Self:
-        for name in self.variables:
+        for name in self.variables or [str(v) for v in predicted if v in observed]:
             first = [d for d in ("sample", "lead") if d in predicted[name].dims]
             q = predicted[name].transpose(*first, ..., "quantile").astype(float)
             centre = q.sel(quantile=0.5, method="nearest", drop=True)
@@ -316,7 +316,7 @@ class ConformalQuantiles:
 
     def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         unknown = set(arrays) - set(self.variables)
-        if unknown:
+        if self.variables and unknown:
             raise ConfigError(f"calibration of unknown variables {sorted(unknown)}")
         self.factors = {k: np.asarray(v) for k, v in arrays.items()}
         return self

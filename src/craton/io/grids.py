@@ -159,7 +159,7 @@ def describe(ds: xr.Dataset) -> str:
     --------
     >>> ds = xr.Dataset(coords={"lat": ("point", [0.0, 5.0]), "lon": ("point", [190.0, 190.0])})
     >>> describe(ds)
-    '2 points, latitude 0 to 5, longitude 190 to 190 (2bcf2ab1)'
+    '2 points, latitude 0 to 5, longitude 190 to 190 (e088a189)'
     """
     lat, lon = ds["lat"].to_numpy().astype(float), ds["lon"].to_numpy().astype(float)
     places = np.round(np.stack([lat, lon % 360.0]), 3).astype("<f8") + 0.0

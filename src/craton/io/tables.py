@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -37,21 +38,8 @@ def read_table(path: str | Path) -> xr.Dataset:
         If the file is empty or no table, has no rows, or repeats a column name.
     """
     text = read_text(path, encoding="utf-8-sig")
-    _check_header(text, str(path))
-    try:
-        frame = pd.read_csv(io.StringIO(text), low_memory=False, skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise DataError(f"is not a CSV table ({error})", where=str(path)) from None
-    if frame.empty:
-        raise DataError("has a header and no rows", where=str(path), fix="give a table with rows")
-    if not isinstance(frame.index, pd.RangeIndex):
-        # pandas takes what stands before the header's first name for row labels
-        raise DataError(
-            "every row has more entries than the header has names",
-            where=str(path),
-            fix="name every column, or take the separator off the end of the rows",
-        )
-    notes, columns = _short_rows(frame, text), {}
+    frame, notes = _parse(text, str(path))
+    columns = {}
     for label in frame.columns:
         column, name = frame[label], str(label).strip()
         if column.dtype.kind in "fiu":
@@ -72,27 +60,48 @@ def read_table(path: str | Path) -> xr.Dataset:
     return xr.Dataset(columns, attrs={"history": "\n".join(notes)})
 
 
-def _check_header(text: str, where: str) -> None:
-    """Refuse a name that is there twice: pandas would rename the second in silence."""
-    header: list[str] = next((r for r in csv.reader(io.StringIO(text)) if any(r)), [])
-    names = [name.strip() for name in header]
-    repeated = [n for i, n in enumerate(names) if n and n in names[:i]]
-    if repeated:
+def _parse(text: str, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Parse a table, refuse what pandas would mend in silence, note rows that end too early."""
+    try:
+        lengths = _check_rows(text, where)
+        with warnings.catch_warnings():
+            # without it pandas takes a surplus first column for row labels, with it it warns
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.StringIO(text), low_memory=False, skipinitialspace=True, index_col=False
+            )
+    except pd.errors.ParserWarning:
         raise DataError(
-            f"the column '{repeated[0]}' is there twice", where=where, fix="rename one of them"
-        )
-
-
-def _short_rows(frame: pd.DataFrame, text: str) -> list[str]:
-    """Say how many rows end before the header does; their last entries are missing."""
-    if not frame.iloc[:, -1].isna().any():
-        return []
-    width = frame.shape[1]
-    lengths = [(i, len(r)) for i, r in enumerate(csv.reader(io.StringIO(text)), 1) if any(r)]
-    short = [i for i, n in lengths if n < width]
+            "rows have more entries than the header has names",
+            where=where,
+            fix="name every column, or take the separator off the end of the rows",
+        ) from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, csv.Error) as error:
+        raise DataError(f"is not a CSV table ({error})", where=where) from None
+    if frame.empty:
+        raise DataError("has a header and no rows", where=where, fix="give a table with rows")
+    short = [i for i, n in enumerate(lengths, 1) if 0 < n < frame.shape[1]]
     if not short:
-        return []
-    return [f"{len(short)} rows have fewer entries than the header, the first is row {short[0]}"]
+        return frame, []
+    said = f"{len(short)} rows have fewer entries than the header, the first is row {short[0]}"
+    return frame, [said]
+
+
+def _check_rows(text: str, where: str) -> list[int]:
+    """Refuse a name that is there twice, which pandas would change; count the entries of rows."""
+    rows = csv.reader(io.StringIO(text, newline=None), skipinitialspace=True)
+    lengths, header = [], True
+    for row in rows:
+        lengths.append(len(row) if any(row) else 0)
+        if header and any(row):
+            header = False
+            names = [name.strip() for name in row]
+            repeated = [n for i, n in enumerate(names) if n and n in names[:i]]
+            if repeated:
+                raise DataError(
+                    f"the column '{repeated[0]}' is there twice", where=where, fix="rename one"
+                )
+    return lengths
 
 
 def prediction_table(predicted: xr.Dataset, index: pd.DataFrame) -> pd.DataFrame:

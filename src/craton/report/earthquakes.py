@@ -6,16 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from craton.models.point_process import ETAS
-from craton.report.figures import BAD, GREY, INK, MAIN
+from craton.report.figures import PALETTE, SEQUENTIAL, figure
 from craton.report.section import Section
 from craton.result import Result
 from craton.samples import Samples
-
-SEQUENTIAL = "viridis"
 
 
 def forecast_sections(result: Result) -> list[Section]:
@@ -74,8 +71,7 @@ def _next_window(result: Result) -> Section:
         f"Expected number of events of M ≥ {samples.data.attrs['mc']:g}: {mean:.1f}, "
         f"95 % of the simulations give {low:.0f} to {high:.0f}."
     )
-    fig = Figure(figsize=(10, 4.2), layout="constrained")
-    axes = fig.subplots(1, 2)
+    fig, axes = figure(10, 4.2, columns=2)
     counts = np.maximum(found["expected_count"].to_numpy(), 1e-12)
     top = counts.max()
     norm = LogNorm(max(counts.min(), top * 1e-4), top)
@@ -123,13 +119,14 @@ def _series(result: Result) -> Section:
     low, mid, high = (
         found.sel(quantile=q, method="nearest").to_numpy() for q in (0.025, 0.5, 0.975)
     )
-    fig = Figure(figsize=(10, 3.4), layout="constrained")
-    ax = fig.subplots()
-    ax.fill_between(t0, low, high, color=MAIN, alpha=0.25, linewidth=0, label="95 % interval")
-    ax.plot(t0, mid, color=MAIN, linewidth=1, label="median forecast")
+    fig, ax = figure(9, 3.4)
+    ax.fill_between(t0, low, high, color=PALETTE[0], alpha=0.25, linewidth=0, label="95 % interval")
+    ax.plot(t0, mid, color=PALETTE[0], linewidth=1, label="median forecast")
     outside = (seen < low) | (seen > high)
-    ax.plot(t0, seen, ".", color=INK, markersize=4, label="observed")
-    ax.plot(t0[outside], seen[outside], "o", mfc="none", color=BAD, label="outside the interval")
+    ax.plot(t0, seen, ".", color="black", markersize=4, label="observed")
+    ax.plot(
+        t0[outside], seen[outside], "o", mfc="none", color=PALETTE[1], label="outside the interval"
+    )
     ax.set_yscale("symlog", linthresh=10)
     ax.set(ylabel="events in the window", xlabel="issue time")
     ax.legend(loc="upper left", ncols=4, frameon=False)
@@ -152,8 +149,7 @@ def _gain_map(result: Result) -> Section:
     n = result.observed["count"].to_numpy()
     gain = (n * np.log(best / base) - best + base).sum(axis=0)
     limit = max(float(np.abs(gain).max()), 1e-6)
-    fig = Figure(figsize=(10, 4.2), layout="constrained")
-    left, right = fig.subplots(1, 2)
+    fig, (left, right) = figure(10, 4.2, columns=2)
     _map(
         left, result.test, gain, "log-likelihood gain (nats)", cmap="PuOr", vmin=-limit, vmax=limit
     )
@@ -172,18 +168,17 @@ def _magnitudes(result: Result) -> Section:
     from craton.models.physics.magnitudes import b_value
 
     values = result.data["magnitude"].to_numpy()
-    mc, step = float(result.config.magnitude), float(result.config.magnitude_bin)
+    mc, step = float(result.config.magnitude), float(result.samples.data.attrs["delta_m"])
     found = b_value(np.round(values, 6), mc, step)
     edges = np.arange(np.floor(values.min() * 10) / 10, values.max() + step, step)
     above = np.array([(values >= m - 1e-9).sum() for m in edges])
-    fig = Figure(figsize=(6, 3.6), layout="constrained")
-    ax = fig.subplots()
-    ax.semilogy(edges, above, "o", color=INK, markersize=3, label="observed")
+    fig, ax = figure(6, 3.6)
+    ax.semilogy(edges, above, "o", color="black", markersize=3, label="observed")
     at = np.array([mc, values.max()])
     n = (values >= mc - 1e-9).sum()
     line = n * 10 ** (-found.b * (at - mc))
-    ax.semilogy(at, line, color=MAIN, label=f"b = {found.b:.2f} ± {found.standard_error:.2f}")
-    ax.axvline(mc, color=GREY, linestyle="--", label=f"used from {mc:g}")
+    ax.semilogy(at, line, color=PALETTE[0], label=f"b = {found.b:.2f} ± {found.standard_error:.2f}")
+    ax.axvline(mc, color=PALETTE[7], linestyle="--", label=f"used from {mc:g}")
     ax.set(xlabel="magnitude m", ylabel="events of m or more", ylim=(0.7, None))
     ax.legend(frameon=False)
     return Section("Magnitudes", figures=[fig], captions=["Whole catalogue as it was read."])

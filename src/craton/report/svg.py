@@ -8,9 +8,11 @@ import re
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.collections import Collection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
@@ -43,7 +45,7 @@ def inline_svg(fig: Figure, label: str, number: int) -> str:
 
     _theme(fig)
     text = io.StringIO()
-    salt = {"svg.hashsalt": f"figure-{number}", **STYLE}
+    salt: dict[Any, Any] = {"svg.hashsalt": f"figure-{number}", **STYLE}
     with mpl.rc_context(salt):
         fig.savefig(text, format="svg", transparent=True, dpi=130, metadata={"Date": None})
     svg = _trim(text.getvalue(), f"f{number}")
@@ -68,33 +70,31 @@ def _pixels(fig: Figure, label: str) -> str:
 
 def _theme(fig: Figure) -> None:
     """Black text becomes ink, faces of axes transparent, crowded artists pixels."""
-    for item in fig.findobj(Text):
-        text: Any = item
+    artists: list[Any] = fig.findobj()
+    for text in (a for a in artists if isinstance(a, Text)):
         if to_rgba(text.get_color())[:3] == (0.0, 0.0, 0.0):
             text.set_color(INK)
-        if text.get_fontsize() < 7.5:
-            text.set_fontsize(7.5)
+        text.set_fontsize(max(text.get_fontsize(), 7.5))
     for ax in fig.axes:
         ax.patch.set_alpha(0.0)
-        legend = ax.get_legend()
-        if legend is not None:
-            legend.get_frame().set_alpha(0.0)
-    for item in fig.findobj(Collection):
-        cells: Any = item
-        array = cells.get_array()
-        crowded = array is not None and array.size > MANY_CELLS
-        if isinstance(cells, QuadMesh):
-            crowded = array is not None and array.size > 400
-        offsets = cells.get_offsets()
-        if crowded or (offsets is not None and len(offsets) > MANY_POINTS):
-            cells.set_rasterized(True)
-        elif sum(len(p.vertices) for p in cells.get_paths()) > 20 * MANY_POINTS:
-            cells.set_rasterized(True)
-    for item in fig.findobj(Line2D):
-        line: Any = item
-        marked = line.get_marker() not in (None, "None", "", " ")
-        if len(line.get_xdata()) > (MANY_POINTS if marked else 10 * MANY_POINTS):
-            line.set_rasterized(True)
+    for legend in (a for a in artists if isinstance(a, Legend)):
+        legend.get_frame().set_alpha(0.0)
+    for artist in artists:
+        if isinstance(artist, (Collection, Line2D)) and _crowded(artist):
+            artist.set_rasterized(True)
+
+
+def _crowded(artist: Any) -> bool:
+    """Whether an artist would take more room as vectors than as pixels."""
+    if isinstance(artist, Line2D):
+        marked = artist.get_marker() not in (None, "None", "", " ")
+        return np.size(artist.get_xdata()) > (MANY_POINTS if marked else 10 * MANY_POINTS)
+    array, offsets = artist.get_array(), artist.get_offsets()
+    if array is not None and array.size > (400 if isinstance(artist, QuadMesh) else MANY_CELLS):
+        return True
+    if offsets is not None and len(offsets) > MANY_POINTS:
+        return True
+    return sum(len(p.vertices) for p in artist.get_paths()) > 20 * MANY_POINTS
 
 
 _HEAD = re.compile(r"^.*?(?=<svg)", re.S)

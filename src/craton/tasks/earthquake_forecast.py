@@ -47,7 +47,7 @@ class EarthquakeConfig(Config):
     magnitude : float
         Completeness: events below are not used; estimated from the training part if None.
     magnitude_bin : float
-        Magnitudes are rounded (half up) to this.
+        Magnitudes are rounded (half up) to this; 0.1 if all are given so, else 0.01, if None.
     thresholds : tuple of float
         Magnitudes m of "at least one event of m or more"; completeness, +1 and +2 if empty.
     cell, horizon : float
@@ -63,7 +63,7 @@ class EarthquakeConfig(Config):
     data: str | None = None
     columns: dict[str, str] = pydantic.Field(default_factory=dict)
     magnitude: float | None = None
-    magnitude_bin: float = pydantic.Field(0.1, gt=0, le=1)
+    magnitude_bin: float | None = pydantic.Field(None, gt=0, le=1)
     thresholds: tuple[float, ...] = ()
     cell: float | None = pydantic.Field(None, gt=0, le=10)
     horizon: float = pydantic.Field(7.0, gt=0, le=3650)
@@ -77,7 +77,7 @@ class EarthquakeConfig(Config):
 def load(config: EarthquakeConfig) -> xr.Dataset:
     """Read the catalogue, or simulate the example."""
     if config.data is None:
-        return simulated_catalog(days=3000)
+        return simulated_catalog()
     path, _ = _protocol(config)
     return read_catalog(path, config.columns or None)
 
@@ -88,7 +88,7 @@ def checks(data: xr.Dataset, config: EarthquakeConfig) -> list[Finding]:
     if len(magnitudes) < 50:
         return [Finding("error", f"{len(magnitudes)} events, at least 50 are needed", "catalogue")]
     mc = magnitude_of_completeness(magnitudes)
-    b = b_value(magnitudes, mc, config.magnitude_bin)
+    b = b_value(magnitudes, mc, config.magnitude_bin or _bin(magnitudes))
     twice = int(duplicates(data).sum())
     found = [
         Finding("info", f"{len(magnitudes)} events, magnitude {magnitudes.min():.1f} to "
@@ -119,7 +119,8 @@ def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
         before = np.asarray(time < pd.Timestamp(found["test_from"]))
         mc = magnitude_of_completeness(data["magnitude"].to_numpy()[before])
         found["magnitude"] = round(mc, 2)
-    mc = float(found.get("magnitude", config.magnitude))
+    found["magnitude_bin"] = config.magnitude_bin or _bin(data["magnitude"].to_numpy())
+    mc = float(found["magnitude"] if config.magnitude is None else config.magnitude)
     found["thresholds"] = config.thresholds or (mc, round(mc + 1, 2), round(mc + 2, 2))
     span = float(np.ptp(data["latitude"].to_numpy()))
     found["cell"] = config.cell or float(np.clip(np.ceil(span / 25 * 20) / 20, 0.05, 2.0))
@@ -129,7 +130,7 @@ def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
 
 def samples(data: xr.Dataset, config: EarthquakeConfig, future: bool) -> Samples:
     """One sample a window; with `future` the one window after the catalogue's end."""
-    step = config.magnitude_bin
+    step = config.magnitude_bin or 0.01
     rounded = np.round(np.floor(data["magnitude"].to_numpy() / step + 0.5) * step, 6)
     binned = data.assign(magnitude=("event", rounded, data["magnitude"].attrs))
     assert config.magnitude is not None and config.cell is not None
@@ -142,6 +143,7 @@ def samples(data: xr.Dataset, config: EarthquakeConfig, future: bool) -> Samples
         issue = pd.Timestamp(config.issue) if config.issue else last + pd.Timedelta("1ms")
         return Samples(cells, make_index(1, t0=[issue], t1=[issue + length]), gather)
     end = min(last, pd.Timestamp(config.test_until)) if config.test_until else last
+    assert config.train_from is not None
     start = pd.Timestamp(config.train_from)
     n = int((end - start) / length)
     if n < 20:
@@ -190,7 +192,9 @@ def answer(result: Result) -> list[tuple[str, bool]]:
         {k[5:]: v for k, v in result.data.attrs.items() if k.startswith("etas_")}
     ).branching_ratio(7.5)
     # of the tested models, fitted on the training part alone
-    fitted = result.fitted[0]["etas"].model.parameters.branching_ratio(7.5)
+    model = result.fitted[0]["etas-kernel-background"].model
+    assert isinstance(model, ETAS)
+    fitted = model.parameters.branching_ratio(7.5)
     score = {m: result.score(m, "log_likelihood_per_event") for m in ("poisson", "etas")}
     gain = score["etas"].score - score["poisson"].score
     return [
@@ -230,14 +234,19 @@ def write_map(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
 def write_grid(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
     """GeoTIFF, a band a quantity."""
     frame = table(predicted, samples).set_index(["latitude", "longitude"])
-    bands = [c for c in frame if c.startswith(("expected", "probability"))]
+    bands = [c for c in frame if str(c).startswith(("expected", "probability"))]
     write_geotiff(path, frame[bands].to_xarray())
+
+
+def _bin(magnitudes: np.ndarray) -> float:
+    """Precision of the magnitudes: 0.1 if all are multiples of it, else 0.01."""
+    return 0.1 if np.allclose(magnitudes * 10, np.round(magnitudes * 10), atol=1e-4) else 0.01
 
 
 def _protocol(config: EarthquakeConfig) -> tuple[Path, dict[str, Any]]:
     """The catalogue's file, and the settings of its benchmark if it belongs to one."""
     if config.data is None:
-        return Path(), {"train_from": "2001-06-01", "test_from": "2006-06-01", "magnitude": 3.0}
+        return Path(), {"train_from": "2001-06-01", "test_from": "2010-01-01", "magnitude": 3.0}
     found = locate(config.data)
     if found.dataset == "earthquakenpp" and found.path.is_dir():
         return series(found.path, found.part)

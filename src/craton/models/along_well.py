@@ -1,0 +1,259 @@
+"""Models of classes along wells: gaps filled, windows turned to features, classes in sequence."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from craton.config import Config as Settings
+from craton.errors import BundleError, ModelError
+from craton.models.base import Fitting, Model, State, class_prediction, need, sub_state
+from craton.models.imputation import NormalImputer
+from craton.models.markov import class_shares, likelihoods, messages, transition_matrix
+from craton.samples import Inputs, Parts, Samples, Target
+from craton.splits import ByGroup
+from craton.wells import LogWindows
+
+WEIGHTS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
+"""Weights of a window's own evidence that are tried against each other inside the training wells."""
+
+SHORT, MIDDLE = 2, 5
+"""Half widths of the windows of `window_features`, in rows; the longest is the whole window."""
+
+
+class AlongWell(Model):
+    """An inner model, given wells as a petrophysicist would prepare them.
+
+    Everything is learnt on training wells: the regression that fills gaps (see `NormalImputer`),
+    the inner model, and, with `smooth`, the transitions between classes and the weight of a
+    window's own evidence against them, the latter out of fold by wells.
+
+    A smoothed probability depends on the whole well, never on which of its samples are asked for.
+    Make one with `along_well`.
+    """
+
+    class Config(Settings):
+        """Settings, beside those of the inner model.
+
+        Attributes
+        ----------
+        context : {"row", "window", "sequence"}
+            What the inner model sees: the row's curves alone; these, the bed, and features of the
+            window; or the bed and the window itself.
+        smooth : bool
+            Bring the classes of a well together by a Markov chain.
+        """
+
+        context: Literal["row", "window", "sequence"] = "window"
+        smooth: bool = False
+
+    Inner: ClassVar[type[Model]]
+
+    def fit(self, train: Samples, fitting: Fitting = Fitting()) -> Self:  # noqa: B008
+        target = train.target
+        if not target.categories:
+            raise ModelError(f"{type(self).__name__} predicts classes, '{target.name}' is a number")
+        if not isinstance(train.gather, LogWindows):
+            raise ModelError("a model along wells needs samples cut by LogWindows")
+        self._learn(train, fitting)
+        if self.config.smooth:
+            n = len(target.categories)
+            truth = train.observed()[target.name].to_numpy()
+            group, row = train.index["group"].to_numpy(str), train.index.index.to_numpy()
+            self.transitions = transition_matrix(truth, group, row, n)
+            self.share = class_shares(truth, n)
+            self.weight = self._choose_weight(train, truth, fitting)
+        return self
+
+    def _learn(self, train: Samples, fitting: Fitting) -> None:
+        inputs = train.inputs()
+        self.imputer = NormalImputer.fit(inputs["x"])
+        settings = self.config.model_dump(exclude=set(AlongWell.Config.model_fields))
+        self.inner = self.Inner(**settings)
+        self.inner.fit(self._prepared(train, inputs), fitting)
+        self._said: dict[str, tuple[xr.Dataset, NDArray[Any], NDArray[Any]]] = {}
+
+    def _prepared(self, samples: Samples, inputs: Inputs) -> Samples:
+        """The samples as the inner model sees them."""
+        gather = samples.gather
+        assert isinstance(gather, LogWindows)
+        x, bed = self.imputer.fill(inputs["x"]), {k: inputs[k] for k in ("bed",) if k in inputs}
+        if self.config.context == "row":
+            given: Inputs = {"x": x}
+        else:
+            windows = self.imputer.fill_windows(inputs["sequence"])
+            if self.config.context == "sequence":
+                given = {**bed, "sequence": windows}
+            else:
+                given = {"x": x, **bed, "window": window_features(windows[:, : gather.logs])}
+        return replace(samples, gather=_Bare(gather), changed=given)
+
+    def _own(self, samples: Samples) -> NDArray[np.float64]:
+        """Probabilities by the inner model, each sample from its own window."""
+        found = self.inner.predict(self._prepared(samples, samples.inputs()))
+        p = found[samples.target.name].transpose("sample", "category").to_numpy()
+        return np.asarray(p, np.float64)
+
+    def predict(self, samples: Samples) -> xr.Dataset:
+        p = self._own(samples)
+        if self.config.smooth and len(p):
+            own = likelihoods(p, self.share, self.weight)
+            p = own * self._others(samples)
+            p /= p.sum(axis=1, keepdims=True)
+        return class_prediction(samples, p)
+
+    def _others(self, samples: Samples) -> NDArray[np.float64]:
+        """What the other rows of its well say about each sample."""
+        found = np.empty((len(samples), len(self.share)))
+        group, row = samples.index["group"].to_numpy(str), samples.index.index.to_numpy()
+        for well in dict.fromkeys(group.tolist()):
+            rows, p = self._well(samples, well)
+            told = messages(likelihoods(p, self.share, self.weight), self.transitions, self.share)
+            mine = group == well
+            found[mine] = told[np.searchsorted(rows, row[mine])]
+        return found
+
+    def _well(self, samples: Samples, well: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """Rows of a well and their probabilities; kept, since explanations ask again and again."""
+        known = self._said.get(well)
+        if known is None or known[0] is not samples.data:
+            assert isinstance(samples.gather, LogWindows)
+            index = samples.gather.whole(samples.data, np.array([well]))
+            every = Samples(samples.data, index, samples.gather)
+            known = (samples.data, index.index.to_numpy(), self._own(every))
+            self._said[well] = known
+        return known[1], known[2]
+
+    def _choose_weight(self, train: Samples, truth: NDArray[Any], fitting: Fitting) -> float:
+        """The weight with the lowest log loss in training wells left out in turn."""
+        if train.index["group"].nunique() < 3:
+            return WEIGHTS[len(WEIGHTS) // 2]
+        loss = np.zeros(len(WEIGHTS))
+        for k, fold in enumerate(ByGroup().folds(train.index, 3)):
+            fitting.progress(k, 3, "weight of a window's own evidence")
+            part = self.replace()
+            part._learn(train.take(fold.train), Fitting(fitting.seed))
+            part.transitions, part.share = self.transitions, self.share
+            out, y = train.take(fold.test), truth[fold.test]
+            for i, weight in enumerate(WEIGHTS):
+                part.weight = weight
+                p = part.predict(out)[train.target.name].to_numpy()
+                given = p[np.arange(len(y)), np.maximum(y, 0)]
+                loss[i] -= np.log(np.maximum(given, 1e-6))[y >= 0].sum()
+        return WEIGHTS[int(loss.argmin())]
+
+    def state(self) -> State:
+        found = {f"inner.{k}": v for k, v in self.inner.state().items()}
+        found |= {f"imputer.{k}": v for k, v in self.imputer.state().items()}
+        if self.config.smooth:
+            found |= {"transitions": self.transitions, "share": self.share}
+            found["weight"] = np.array([self.weight])
+        return found
+
+    def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        need(arrays, "imputer.mean", "imputer.covariance")
+        self.imputer = NormalImputer.from_state(sub_state(arrays, "imputer"))
+        settings = self.config.model_dump(exclude=set(AlongWell.Config.model_fields))
+        self.inner = self.Inner(**settings).with_state(sub_state(arrays, "inner"))
+        self._said = {}
+        if self.config.smooth:
+            need(arrays, "transitions", "share", "weight")
+            self.transitions, self.share = arrays["transitions"], arrays["share"]
+            n = len(self.share)
+            sound = self.transitions.shape == (n, n) and arrays["weight"].shape == (1,)
+            if not sound or (self.share <= 0).any() or (self.transitions < 0).any():
+                raise BundleError("the Markov chain's arrays do not fit together")
+            self.weight = float(arrays["weight"][0])
+        return self
+
+
+@functools.cache
+def _kind(inner: type[Model]) -> type[AlongWell]:
+    own = type("Config", (AlongWell.Config, inner.Config), {"__doc__": inner.Config.__doc__})
+    name = f"{inner.__name__}AlongWell"
+    return type(name, (AlongWell,), {"Config": own, "Inner": inner, "__doc__": inner.__doc__})
+
+
+def along_well(inner: type[Model], **settings: Any) -> AlongWell:
+    """Make a model along wells of an inner model for tables or sequences.
+
+    Parameters
+    ----------
+    inner : type of Model
+        `ExtraTrees`, `SVM`, `TCN`, ...
+    **settings
+        Of `AlongWell` and of the inner model, side by side.
+
+    Examples
+    --------
+    >>> from craton.models.trees import ExtraTrees
+    >>> model = along_well(ExtraTrees, trees=50, smooth=True)
+    >>> model.config.trees, model.config.smooth, type(model).__name__
+    (50, True, 'ExtraTreesAlongWell')
+    """
+    return _kind(inner)(**settings)
+
+
+def window_features(windows: NDArray[Any]) -> NDArray[np.float32]:
+    """Shape of each curve around the middle of its window.
+
+    Parameters
+    ----------
+    windows : ndarray, shape (sample, curve, lag)
+        Without gaps; an odd number of lags.
+
+    Returns
+    -------
+    ndarray, shape (sample, curve * 7)
+        By curve: gradient over two rows; means of 5 rows and of the window; means of the five rows
+        above and of the five below; standard deviation of 11 rows; how the middle stands out from
+        the window's mean.
+
+    Examples
+    --------
+    >>> window_features(np.arange(21.0).reshape(1, 1, 21)).round(1).tolist()
+    [[1.0, 10.0, 10.0, 7.0, 13.0, 3.2, 0.0]]
+    """
+    w = np.asarray(windows, np.float32)
+    n, curves, lags = w.shape
+    mid = lags // 2
+    a, b = max(mid - MIDDLE, 0), min(mid + MIDDLE, lags - 1)
+    s, t = max(mid - SHORT, 0), min(mid + SHORT, lags - 1)
+    whole = w.mean(axis=2)
+    found = [
+        (w[:, :, min(mid + 1, lags - 1)] - w[:, :, max(mid - 1, 0)]) / 2,
+        w[:, :, s : t + 1].mean(axis=2),
+        whole,
+        w[:, :, a : max(mid, 1)].mean(axis=2),
+        w[:, :, min(mid + 1, lags - 1) : b + 1].mean(axis=2),
+        w[:, :, a : b + 1].std(axis=2),
+        w[:, :, mid] - whole,
+    ]
+    return np.ascontiguousarray(np.stack(found, axis=2).reshape(n, curves * 7))
+
+
+class _Bare:
+    """A gather that gives no inputs of its own, so that only those given by hand are seen."""
+
+    def __init__(self, gather: LogWindows) -> None:
+        self.gather = gather
+
+    @property
+    def target(self) -> Target:
+        return self.gather.target
+
+    def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
+        return {}
+
+    def observed(self, data: xr.Dataset, index: pd.DataFrame) -> xr.Dataset:
+        return self.gather.observed(data, index)
+
+    def parts(self, data: xr.Dataset) -> Parts:
+        return {}

@@ -1,0 +1,373 @@
+"""Sea-surface temperature in the months ahead, from gridded netCDF, against a linear inverse model.
+
+Monthly anomalies of a field and the mean of a region (Niño-3.4), 1 to 12 months ahead, with
+quantiles. Anomalies are relative to monthly means of the training period alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pydantic
+import xarray as xr
+
+from craton.checks import Finding
+from craton.config import Config
+from craton.data.ocean import linear_model, synthetic_sst
+from craton.data.registry import locate
+from craton.errors import ConfigError, DataError
+from craton.io.field_products import forecast_dataset, region_table
+from craton.io.field_products import write_forecast as write_file
+from craton.io.field_products import write_region_table as write_table
+from craton.io.fields import read_sst
+from craton.io.grids import Box, axes, cut, describe, inside, join
+from craton.metrics import Metric, anomaly_correlation, coverage, crps, middle, rmse
+from craton.models.baselines import Climatology, DampedPersistence, Persistence
+from craton.models.deep import CNN2D, LSTM
+from craton.models.linear import Ridge
+from craton.models.physics.lim import LIM
+from craton.report.section import Section
+from craton.result import Result
+from craton.samples import Fields, Samples, Target, make_index
+from craton.splits import ForwardInTime, Splitter
+from craton.task import Task
+from craton.uncertainty import Calibrator, ConformalQuantiles, paired_gain
+
+LEAST_MONTHS, MOST_POINTS, MANY_POINTS = 240, 4000, 600
+ANOMALY = 8.0
+"""Largest root-mean-square, in degC, that anomalies can have: absolute temperatures exceed it."""
+
+
+class OceanConfig(Config):
+    """Settings.
+
+    Attributes
+    ----------
+    data, variable : str
+        A netCDF file, a folder of them, or a dataset's name (None for the example), and the
+        variable; found by its name if None.
+    domain : south, north, west, east
+        Box of the field, degrees; the tropical Pacific.
+    cell : float
+        Points are averaged over cells of this side, degrees; 5 if there are more than 600 points
+        or they lie on no grid, else they stay as they are.
+    regions : mapping
+        Name to box: means forecast beside the field.
+    leads : tuple of int
+        Months ahead; multiples of the first.
+    history : int
+        Months that a model sees.
+    climatology : {"auto", "subtract", "keep"}
+        Subtract monthly means or take the input for anomalies; by the share of the seasonal cycle.
+    reference_period : first and last month
+        Months of those means; the training part if None.
+    calibrate_from, test_from, test_until : str
+        First issue date of calibration and test, last date of targets; 60 % and 75 % of the record.
+    grid : str
+        The points trained on; set by the run.
+    issue : str
+        Month from which `craton predict` forecasts (1997-06); the last that has data if None.
+    """
+
+    data: str | None = None
+    variable: str | None = None
+    domain: Box = (-30.0, 30.0, 120.0, 290.0)
+    cell: float | None = pydantic.Field(None, gt=0, le=30)
+    regions: dict[str, Box] = pydantic.Field(default={"nino34": (-5.0, 5.0, 190.0, 240.0)})
+    leads: tuple[pydantic.PositiveInt, ...] = pydantic.Field(tuple(range(1, 13)), min_length=1)
+    history: int = pydantic.Field(12, ge=1, le=120)
+    climatology: Literal["auto", "subtract", "keep"] = "auto"
+    reference_period: tuple[str, str] | None = None
+    calibrate_from: str | None = None
+    test_from: str | None = None
+    test_until: str | None = None
+    grid: str | None = None
+    issue: str | None = None
+
+
+def load(config: OceanConfig) -> xr.Dataset:
+    """Read the field, or simulate the example, whose best forecast is known."""
+    if config.data is None:
+        return synthetic_sst(years=100)
+    found = locate(config.data)
+    inner = found.path / "sst.nc"
+    return read_sst(inner if inner.is_file() else found.path, config.variable)
+
+
+def checks(data: xr.Dataset, config: OceanConfig) -> list[Finding]:
+    """Span, months without data or equal to the month before, cells never observed."""
+    months, field = _months(data), data["sst"].to_numpy()
+    seen = np.isfinite(field)
+    never, empty = int((~seen.any(axis=0)).sum()), ~seen.any(axis=1)
+    same = (np.nan_to_num(field[1:]) == np.nan_to_num(field[:-1])).all(axis=1) & ~empty[1:]
+    text = f"{len(months)} months, {months[0]} to {months[-1]}, {field.shape[1]} points"
+    found = [Finding("info", text, "field")]
+    if never:
+        text = f"{never} points have no value in any month and are not scored"
+        found.append(Finding("info", text, "field"))
+    for bad, what in ((empty, "have no value at all"), (np.r_[False, same], "repeat the one before")):
+        if bad.any():
+            first = months[bad.argmax()]
+            found.append(Finding("warning", f"{int(bad.sum())} months {what}, first {first}", "field"))
+    return found  # fmt: skip
+
+
+def resolve(data: xr.Dataset, config: OceanConfig) -> OceanConfig:
+    """Pin dates, cells, grid, and whether and over which months a climatology is taken."""
+    months = _months(data)
+    if len(months) < LEAST_MONTHS:
+        raise DataError(
+            f"{len(months)} months, at least {LEAST_MONTHS} are needed to learn, calibrate, test",
+            where=config.data,
+            fix="give a longer record; to forecast from a short one, `craton predict`",
+        )
+    dates = ("calibrate_from", "test_from", "test_until")
+    start = {k: v for k in dates if (v := getattr(config, k))}
+    known = {"calibrate_from": "1983-12-31", "test_from": "1993-12-31", "test_until": "2014-12-31"}
+    if config.data and locate(config.data).dataset == "enso-kaplan-pacific":
+        found: dict[str, Any] = {**known, **start}
+    else:
+        at = {"calibrate_from": 0.6, "test_from": 0.75}
+        ends = _ends(months)
+        found = {**{k: str(ends[int(f * len(months))].date()) for k, f in at.items()}, **start}
+    box = cut(data, config.domain)
+    scattered = axes(box["lat"].to_numpy(), box["lon"].to_numpy()) is None
+    if config.cell is None and (scattered or box.sizes["point"] > MANY_POINTS):
+        found["cell"] = 5.0
+    config = config.model_copy(update=found)
+    field = _field(data, config)
+    training = _ends(months) <= pd.Timestamp(config.calibrate_from)
+    if config.climatology == "auto":
+        part = field["sst"].to_numpy()[training]
+        normal = _monthly_means(part, months[training])[_calendar(months[training])]
+        seasonal = np.nanmean(normal**2) > 0.5 * np.nanmean(part**2)
+        found["climatology"] = "subtract" if seasonal else "keep"
+    if config.reference_period is None:
+        found["reference_period"] = (str(months[training][0]), str(months[training][-1]))
+    elif np.datetime64(config.reference_period[1], "M") > months[training][-1]:
+        raise ConfigError(
+            f"the reference period ends in {config.reference_period[1]}, after the training part, "
+            f"which ends in {months[training][-1]}",
+            fix="let it end before the test, or move calibrate_from",
+        )
+    return config.model_copy(update={**found, "grid": describe(field)})
+
+
+def samples(data: xr.Dataset, config: OceanConfig, future: bool) -> Samples:
+    """One sample a month; with `future` the one issued from the last month that has data."""
+    field = _anomalies(_field(data, config), config)
+    lat, lon, area = (field[c].to_numpy() for c in ("lat", "lon", "weight"))
+    seen = field["sst"].notnull().any("time").to_numpy()
+    regions = {}
+    for name, box in config.regions.items():
+        weights = np.where(inside(lat, lon, box) & seen, area, 0.0)
+        if not weights.any():
+            raise ConfigError(
+                f"no cell that has data lies in the region '{name}', {box}",
+                fix="--set 'regions={NAME: [SOUTH, NORTH, WEST, EAST]}', or a larger domain",
+            )
+        regions[name] = weights / weights.sum()
+    gather = Fields("sst", Target("sst", units="degC", regions=regions), config.history, config.leads)
+    months, known = _months(field), field["sst"].notnull().any("point").to_numpy()
+    rows = np.arange(config.history - 1, len(months) - (0 if future else max(config.leads)))
+    rows = rows[known[rows]]
+    if future:
+        wanted = months[rows] == np.datetime64(config.issue, "M") if config.issue else slice(-1, None)
+        rows = rows[wanted]
+    if not len(rows):
+        raise DataError(
+            f"no forecast can be issued: {config.history} months up to "
+            f"{config.issue or 'a month with data'} are needed, there is {months[0]} to {months[-1]}",
+            where=config.data,
+            fix="give more months",
+        )
+    ends = _ends(months[0] + np.arange(len(months) + max(config.leads)))
+    index = make_index(len(rows), t0=ends[rows], t1=ends[rows + max(config.leads)], labels=rows)
+    return Samples(field, index, gather)  # fmt: skip
+
+
+def splitter(config: OceanConfig, samples: Samples) -> Splitter:
+    """Forward in time, in blocks of two years.
+
+    Forecasts of neighbouring months share up to 11 target months, and an El Niño with the La Niña
+    after it lasts about two years: shorter blocks would count one event as several.
+    """
+    assert config.calibrate_from is not None and config.test_from is not None
+    return ForwardInTime(config.calibrate_from, config.test_from, config.test_until, block="731D")
+
+
+def metrics(samples: Samples) -> list[Metric]:
+    """CRPS of the field chooses; cells are weighted by area; the median is scored by the rest."""
+    found = []
+    area = samples.data["weight"].to_numpy()
+    for name, w in {"sst": area, **dict.fromkeys(samples.target.regions or {})}.items():
+        found += [crps(name, "degC", w), rmse(name, "degC", w), anomaly_correlation(name, w)]
+        found.append(coverage(name))
+    return found
+
+
+def calibrator(target: Target) -> Calibrator:
+    """Quantiles stretched by lead, of the field and of the regions."""
+    return ConformalQuantiles()
+
+
+def sections(result: Result) -> list[Section]:
+    """Skill by lead, skill maps, the strongest event forecast, a plume, the modes of the LIM."""
+    from craton.report.ocean import ocean_sections
+
+    return ocean_sections(result)
+
+
+def write_forecast(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
+    """CF netCDF: quantiles of the anomaly by issue, lead and cell; cells never observed are NaN."""
+    issued = pd.DatetimeIndex(samples.index["t0"])
+    write_file(path, forecast_dataset(predicted, samples.data, issued))
+
+
+def write_regions(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
+    """CSV: quantiles of the regional means, a row a lead."""
+    write_table(path, region_table(predicted, pd.DatetimeIndex(samples.index["t0"]), "sst"))
+
+
+def answer(result: Result) -> list[tuple[str, bool]]:
+    """The simulated ocean is a linear process: its own operator gives the best forecast there is."""
+    last = result.test.inputs()["sequence"][:, :, -1].astype(float)
+    region, power = result.samples.target.regions["nino34"], np.linalg.matrix_power  # type: ignore
+    best = [last @ power(linear_model()[0], lead).T @ region for lead in result.config.leads]
+    truth = xr.Dataset({"nino34": (("sample", "lead"), np.stack(best, axis=1))})
+    metric = next(m for m in result.metrics if m.name == "rmse_nino34")
+    stats = {n: metric.stats(result.observed, p) for n, p in result.predictions.items()}
+    optimal = metric.stats(result.observed, truth)
+    gain = {n: paired_gain(metric, s, optimal, result.blocks, n=500) for n, s in stats.items()}
+    anchor, line = middle(result.predictions["linear-inverse-model"]["nino34"]), []
+    for i, lead in enumerate(result.config.leads):
+        seen = result.observed["nino34"][:, i]
+        r = [float(np.corrcoef(seen, f)[0, 1]) for f in (anchor[:, i], truth["nino34"][:, i])]
+        text = f"lead {lead}: the LIM correlates {r[0]:.2f}, the true operator {r[1]:.2f}"
+        line.append((text, abs(r[0] - r[1]) < 0.12))
+    persistence = result.score("persistence", "crps_nino34").gain_high
+    return [
+        *line,
+        ("no model beats the true operator", all(g.low <= 0 for g in gain.values())),
+        ("the LIM beats persistence", persistence < 0),
+    ]
+
+
+def _months(data: xr.Dataset) -> np.ndarray:
+    return data["time"].to_numpy().astype("datetime64[M]")
+
+
+def _ends(months: np.ndarray) -> pd.DatetimeIndex:
+    """Last days: a month's mean is known, and a target complete, when the month has ended."""
+    return pd.DatetimeIndex((months + 1).astype("datetime64[D]") - 1)
+
+
+def _calendar(months: np.ndarray) -> np.ndarray:
+    return months.astype(int) % 12
+
+
+def _monthly_means(values: np.ndarray, months: np.ndarray) -> np.ndarray:
+    """Mean of each calendar month (12, point); NaN where there is none."""
+    found = np.full((12, values.shape[1]), np.nan)
+    for month in range(12):
+        mine = values[_calendar(months) == month].astype(float)
+        count = np.isfinite(mine).sum(axis=0)
+        found[month, count > 0] = np.nansum(mine, axis=0)[count > 0] / count[count > 0]
+    return found
+
+
+def _field(data: xr.Dataset, config: OceanConfig) -> xr.Dataset:
+    """The domain in its cells, which must be those trained on."""
+    found = cut(data, config.domain)
+    found = found if config.cell is None else cut(join(found, config.cell), (-90, 90, 0, 360))
+    if found.sizes["point"] > MOST_POINTS:
+        raise DataError(
+            f"{found.sizes['point']} points, at most {MOST_POINTS} can be handled",
+            where=config.data,
+            fix="choose a smaller domain or larger cells (--set cell=5)",
+        )
+    if config.grid is not None and describe(found) != config.grid:
+        raise DataError(
+            f"the grid is {describe(found)}; the model was trained on {config.grid}",
+            where=config.data,
+            fix="bring the data to that grid, or train on these data",
+        )
+    return found
+
+
+def _anomalies(field: xr.Dataset, config: OceanConfig) -> xr.Dataset:
+    """Differences from the monthly means of the reference period, or the anomalies that came."""
+    values, months = field["sst"].to_numpy(), _months(field)
+    if config.climatology == "keep":
+        size = float(np.sqrt(np.nanmean(values.astype(float) ** 2)))
+        if size > ANOMALY:
+            raise DataError(
+                f"the root-mean-square is {size:.1f} degC: absolute temperatures, where anomalies "
+                "were expected",
+                where=config.data,
+                fix="subtract the monthly means, or train with --set climatology=subtract",
+            )
+        return field
+    assert config.reference_period is not None
+    first, last = (np.datetime64(m, "M") for m in config.reference_period)
+    inside_ = (months >= first) & (months <= last)
+    if inside_.sum() < 0.9 * ((last - first).astype(int) + 1):
+        raise DataError(
+            f"the monthly means of {first} to {last} are needed, the data run from {months[0]} to "
+            f"{months[-1]}",
+            where=config.data,
+            fix="give the whole record, new months at its end",
+        )
+    normal = _monthly_means(values[inside_], months[inside_])
+    changed = (values - normal[_calendar(months)]).astype(np.float32)
+    return field.assign(
+        sst=(("time", "point"), changed, field["sst"].attrs),
+        climatology=(("month", "point"), normal.astype(np.float32), {"units": "degC"}),
+    ).assign_attrs(reference_period=f"{first} to {last}")
+
+
+TASK = Task(
+    name="sst-forecast",
+    title="Sea-surface temperature in the months ahead, against a linear inverse model",
+    domain="oceanography",
+    config=OceanConfig,
+    load=load,
+    resolve=resolve,
+    samples=samples,
+    splitter=splitter,
+    models={
+        "ridge": Ridge(penalty=0.1),
+        "lstm": LSTM(epochs=30),
+        "conv-net": CNN2D(epochs=20),
+        "linear-inverse-model": LIM(),
+    },
+    baselines={
+        "climatology": Climatology(),
+        "persistence": Persistence(),
+        "damped-persistence": DampedPersistence(),
+        "linear-inverse-model": LIM(),
+    },
+    baseline="linear-inverse-model",
+    metrics=metrics,
+    calibrator=calibrator,
+    checks=checks,
+    sections=sections,
+    products={".nc": write_forecast, ".csv": write_regions},
+    answer=answer,
+    breakdown=("lead",),
+    coordinates_only="climatology",
+    quick={
+        "leads": [1, 3, 6],
+        "history": 4,
+        "models": {"lstm": {"epochs": 4, "hidden": 16}, "conv-net": {"epochs": 3, "hidden": 8}},
+    },
+    references=(
+        "Penland and Sardeshmukh 1995, doi:10.1175/1520-0442(1995)008<1999:TOGOTS>2.0.CO;2",
+        "Kaplan et al. 1998, doi:10.1029/97JC01736",
+        "Ham, Kim and Luo 2019, doi:10.1038/s41586-019-1559-7",
+        "Trenberth 1997, doi:10.1175/1520-0477(1997)078<2771:TDOENO>2.0.CO;2",
+    ),
+)
