@@ -55,6 +55,8 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     ------
     BundleError
         If an array has no fixed-size type, or does not come back equal.
+    OSError
+        If it cannot be written.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file, save_file
@@ -65,15 +67,13 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         if array.dtype.kind not in "fiub":
             raise BundleError(f"the state '{name}' is of type {array.dtype}, numbers were expected")
         # ascontiguousarray would turn a 0-d array into 1-d
-        clean[name] = np.array(array, order="C", copy=True)
+        clean[name] = np.array(array, array.dtype.newbyteorder("="), order="C", copy=True)
     try:
         save_file(clean, str(path))
         back = load_file(str(path))
     except SafetensorError as error:
-        # a full disk comes as this type, not as OSError
-        raise BundleError(
-            f"cannot be written ({error})", where=str(path), fix="free some space"
-        ) from None
+        # a full disk comes as this type: `atomic` makes one message of it and names the target
+        raise OSError(str(error)) from error
     for name, array in clean.items():
         same = back[name].dtype == array.dtype and back[name].shape == array.shape
         if not same or back[name].tobytes() != array.tobytes():
@@ -95,7 +95,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise BundleError("is missing or too large", where=str(path))
     try:
         return dict(load_file(str(path)))
-    except (SafetensorError, ValueError, KeyError, OSError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
         raise BundleError(f"is not safetensors ({error})", where=str(path)) from None
 
 
@@ -119,6 +119,8 @@ def save(
     ------
     BundleError
         If what was written does not come back equal.
+    DataError
+        If the disk is full or the place cannot be written; an older bundle still stands.
     """
     path = Path(path)
     with atomic(path) as part:

@@ -14,7 +14,7 @@ import xarray as xr
 from craton import bundle as bundles
 from craton.checks import Finding, check_dataset
 from craton.config import build
-from craton.errors import DataError
+from craton.errors import BundleError, DataError
 from craton.judge import Judge
 from craton.models.base import sub_state
 from craton.models.blend import Blend
@@ -171,24 +171,45 @@ def load(
     folder = Path(bundle)
     inner = folder / "bundle"
     kept = bundles.load(inner if inner.is_dir() else folder)
-    manifest, said = kept.manifest, kept.manifest["model"]
-    task = task or find_task(manifest["task"])
-    values = {**manifest["settings"], **(settings or {})}
+    manifest = kept.manifest
+    try:
+        name, settings_of = str(manifest["model"]["name"]), dict(manifest["model"]["members"])
+        values = {**manifest["settings"], **(settings or {})}
+        target, wanted = _target(manifest["target"]), str(manifest["task"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"its manifest lacks something ({type(error).__name__}: {error})", where=str(bundle)
+        ) from None
+    if task is None and wanted.endswith(".py"):
+        # to look it up would run it
+        raise BundleError(
+            f"its task is the file '{wanted}', which no bundle may have run",
+            where=str(bundle),
+            fix="name the task's file yourself with --task, if you trust it",
+        )
+    task = task or find_task(wanted)
     if data is not None:
         values["data"] = str(data)
     config = build(task.config, values, where=str(bundle))
-    members = {n: task.model(n, s) for n, s in said["members"].items()}
-    model = Blend(members) if said["name"] == BLEND else members[said["name"]]
+    members = {n: task.model(n, s) for n, s in settings_of.items()}
+    if name != BLEND and name not in members:
+        raise BundleError(
+            f"its manifest names a model '{name}' without settings", where=str(bundle)
+        )
+    model = Blend(members) if name == BLEND else members[name]
     model.with_state(sub_state(kept.state, "model"))
-    target = Target(
-        manifest["target"]["name"],
-        tuple(manifest["target"]["categories"]),
-        tuple(manifest["target"]["codes"]),
-        manifest["target"]["units"],
-        tuple(manifest["target"]["quantiles"]),
-    )
     calibrator = task.calibrator(target).with_state(sub_state(kept.state, "calibrator"))
-    return Loaded(task, config, manifest, Fitted(said["name"], model, calibrator), target)
+    return Loaded(task, config, manifest, Fitted(name, model, calibrator), target)
+
+
+def _target(said: Mapping[str, Any]) -> Target:
+    return Target(
+        said["name"],
+        tuple(said["categories"]),
+        tuple(said["codes"]),
+        said["units"],
+        tuple(said["quantiles"]),
+    )
 
 
 def predict(

@@ -40,7 +40,8 @@ class Explanation:
     ----------
     importance : pd.DataFrame
         `model`, `kind` (variable, lag, region), `name`, `drop` (worsening of the score when the
-        part is shuffled), `low`, `high` (block bootstrap).
+        part is shuffled), `low`, `high` (block bootstrap of the test samples; what another
+        training set would change is not in them).
     local : pd.DataFrame
         `sample` (label), `why` it was chosen, `output`, `value`, `kind`, `name`, `effect` (value
         minus the value with the part at its mean).

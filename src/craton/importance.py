@@ -23,7 +23,7 @@ from craton.metrics import Metric
 from craton.models.blend import Blend, mix
 from craton.result import Fitted, Progress, silent
 from craton.samples import Inputs, Samples
-from craton.uncertainty import by_block, resamples
+from craton.uncertainty import _percentiles, by_block, resamples
 
 FEW_PARTS = {"variable": 24, "lag": 8, "region": 8}
 """The same limits where the models are slow; see `craton.alter.MAX_PARTS`."""
@@ -144,7 +144,6 @@ def _table(
     """Drops of the score with paired intervals, all on the same resamples."""
     metric = pool.metric
     which, weights = resamples(pool.blocks, n, seed)
-    tail = 50 * (1 - level)
     lines = []
     for name, stats in base.items():
         mine = by_block(stats, which)
@@ -156,8 +155,7 @@ def _table(
             theirs = by_block(altered[name], which)
             drop = float(metric.gain(whole, metric.value(theirs.sum(axis=0))))
             drops = np.asarray(metric.gain(drawn, metric.value(weights @ theirs)), float)
-            low, high = np.nanpercentile(drops, [tail, 100 - tail])
-            lines.append((name, part.kind, part.name, drop, float(low), float(high)))
+            lines.append((name, part.kind, part.name, drop, *_percentiles(drops, level, len(mine))))
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 

@@ -161,6 +161,30 @@ def optimal_skill(leads: Iterable[int] = range(1, 13)) -> xr.Dataset:
     )
 
 
+def optimal_forecast(field: np.ndarray, leads: Iterable[int]) -> np.ndarray:
+    """Return the best forecasts that there are of :func:`synthetic_sst` with nonlinearity 0.
+
+    Parameters
+    ----------
+    field : ndarray, shape (sample, 135)
+        Fields at the issue times, on the points of :func:`grid`, degC.
+    leads : iterable of int
+        Months ahead.
+
+    Returns
+    -------
+    ndarray, shape (sample, lead, 135)
+
+    Examples
+    --------
+    >>> optimal_forecast(np.ones((2, 135)), [1, 6]).shape
+    (2, 2, 135)
+    """
+    operator = linear_model()[0]
+    powers = [np.linalg.matrix_power(operator, lead) for lead in leads]
+    return np.stack([field @ power.T for power in powers], axis=1)
+
+
 def grid() -> tuple[np.ndarray, np.ndarray]:
     """Return latitude and longitude of the 135 points, row by row: 5° by 10°.
 

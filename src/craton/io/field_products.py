@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,7 +87,7 @@ def forecast_dataset(
     title = "sea surface temperature anomaly"
     if "reference_period" in data.attrs:
         title += f" from the monthly means of {data.attrs['reference_period']}"
-    found = {
+    found: dict[str, Any] = {
         f"{variable}_anomaly": (
             (*when, "quantile", *across),
             place(np.where(seen, values, np.nan)),
@@ -108,12 +110,16 @@ def forecast_dataset(
     return ds.assign_attrs(title=f"forecast of {title}", **about)
 
 
-def write_forecast(path: Path, forecast: xr.Dataset) -> None:
+def write_field_forecast(
+    path: Path, predicted: xr.Dataset, data: xr.Dataset, issued: pd.DatetimeIndex
+) -> None:
     """Write `forecast_dataset` as netCDF-4, whole or not at all."""
-    write_netcdf(path, forecast)
+    write_netcdf(path, forecast_dataset(predicted, data, issued))
 
 
-def region_table(predicted: xr.Dataset, issued: pd.DatetimeIndex, variable: str) -> pd.DataFrame:
+def region_table(
+    predicted: xr.Dataset, issued: pd.DatetimeIndex, variable: str = "sst"
+) -> pd.DataFrame:
     """Quantiles of the regional means, a row an issue, region and lead.
 
     Returns
@@ -137,13 +143,15 @@ def region_table(predicted: xr.Dataset, issued: pd.DatetimeIndex, variable: str)
     return pd.DataFrame(lines, columns=[*head, *levels])
 
 
-def write_region_table(path: Path, table: pd.DataFrame) -> None:
+def write_region_forecast(path: Path, predicted: xr.Dataset, issued: pd.DatetimeIndex) -> None:
     """Write `region_table` as CSV, whole or not at all."""
     with atomic(path) as part:
-        table.to_csv(part, index=False)
+        region_table(predicted, issued).to_csv(part, index=False)
 
 
-def _layout(data: xr.Dataset):  # type: ignore[no-untyped-def]
+def _layout(
+    data: xr.Dataset,
+) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], tuple[str, ...]]:
     """How the last axis (point) is laid out, and the names of the axes that come of it."""
     found = axes(data["lat"].to_numpy(), data["lon"].to_numpy())
     if found is None:

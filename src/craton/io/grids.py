@@ -8,10 +8,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from craton.errors import ConfigError
+from craton.errors import ConfigError, DataError
 
 Box = tuple[float, float, float, float]
 """South, north, west, east, in degrees; longitudes as 0 to 360 or -180 to 180."""
+
+MOST_POINTS = 4000
 
 
 def inside(lat: NDArray[np.float64], lon: NDArray[np.float64], box: Box) -> NDArray[np.bool_]:
@@ -116,6 +118,26 @@ def join(ds: xr.Dataset, cell: float, variable: str = "sst") -> xr.Dataset:
         },
         {**ds.attrs, "history": "\n".join(filter(None, [ds.attrs.get("history", ""), note]))},
     )
+
+
+def lay_out(ds: xr.Dataset, box: Box, cell: float | None = None) -> xr.Dataset:
+    """Cut a box and average its points over cells, if a side is given.
+
+    Raises
+    ------
+    ConfigError
+        If no point lies in the box.
+    DataError
+        If there are more points than covariances can be taken of.
+    """
+    found = cut(ds, box)
+    found = found if cell is None else cut(join(found, cell), (-90.0, 90.0, 0.0, 360.0))
+    if found.sizes["point"] > MOST_POINTS:
+        raise DataError(
+            f"{found.sizes['point']} points, at most {MOST_POINTS} can be handled",
+            fix="choose a smaller domain or larger cells (--set cell=5)",
+        )
+    return found
 
 
 def axes(

@@ -13,16 +13,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.config import Config as Settings
-from craton.errors import BundleError, ModelError
+from craton.errors import ModelError
 from craton.models.base import Fitting, Model, State, class_prediction, need, sub_state
 from craton.models.imputation import NormalImputer
-from craton.models.markov import class_shares, likelihoods, messages, transition_matrix
+from craton.models.markov import FaciesChain, mark_codes
 from craton.samples import Inputs, Parts, Samples, Target
 from craton.splits import ByGroup
 from craton.wells import LogWindows
 
-WEIGHTS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
-"""Weights of a window's own evidence that are tried against each other inside the training wells."""
+Array = NDArray[Any]
+
+WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
+"""Weights of the neighbours' evidence that are tried inside the training wells; 0 smooths not."""
 
 SHORT, MIDDLE = 2, 5
 """Half widths of the windows of `window_features`, in rows; the longest is the whole window."""
@@ -32,8 +34,8 @@ class AlongWell(Model):
     """An inner model, given wells as a petrophysicist would prepare them.
 
     Everything is learnt on training wells: the regression that fills gaps (see `NormalImputer`),
-    the inner model, and, with `smooth`, the transitions between classes and the weight of a
-    window's own evidence against them, the latter out of fold by wells.
+    the inner model, and, with `smooth`, the transitions between classes and the weight of the
+    neighbouring rows' evidence, the latter out of fold by wells.
 
     A smoothed probability depends on the whole well, never on which of its samples are asked for.
     Make one with `along_well`.
@@ -64,11 +66,10 @@ class AlongWell(Model):
             raise ModelError("a model along wells needs samples cut by LogWindows")
         self._learn(train, fitting)
         if self.config.smooth:
-            n = len(target.categories)
             truth = train.observed()[target.name].to_numpy()
             group, row = train.index["group"].to_numpy(str), train.index.index.to_numpy()
-            self.transitions = transition_matrix(truth, group, row, n)
-            self.share = class_shares(truth, n)
+            mark = self._marks(train, train.inputs())
+            self.chain = FaciesChain.fit(truth, mark, group, row, len(target.categories))
             self.weight = self._choose_weight(train, truth, fitting)
         return self
 
@@ -78,7 +79,7 @@ class AlongWell(Model):
         settings = self.config.model_dump(exclude=set(AlongWell.Config.model_fields))
         self.inner = self.Inner(**settings)
         self.inner.fit(self._prepared(train, inputs), fitting)
-        self._said: dict[str, tuple[xr.Dataset, NDArray[Any], NDArray[Any]]] = {}
+        self._said: dict[str, tuple[xr.Dataset, Array, Array, Array]] = {}
 
     def _prepared(self, samples: Samples, inputs: Inputs) -> Samples:
         """The samples as the inner model sees them."""
@@ -95,41 +96,50 @@ class AlongWell(Model):
                 given = {"x": x, **bed, "window": window_features(windows[:, : gather.logs])}
         return replace(samples, gather=_Bare(gather), changed=given)
 
-    def _own(self, samples: Samples) -> NDArray[np.float64]:
+    def _own(self, samples: Samples) -> Array:
         """Probabilities by the inner model, each sample from its own window."""
         found = self.inner.predict(self._prepared(samples, samples.inputs()))
         p = found[samples.target.name].transpose("sample", "category").to_numpy()
         return np.asarray(p, np.float64)
 
+    @staticmethod
+    def _marks(samples: Samples, inputs: Inputs) -> Array:
+        """The first constraint (marine or not) where the wells have one."""
+        assert isinstance(samples.gather, LogWindows)
+        x, logs = inputs["x"], samples.gather.logs
+        return x[:, logs] if x.shape[1] > logs else np.full(len(x), np.nan)
+
     def predict(self, samples: Samples) -> xr.Dataset:
         p = self._own(samples)
         if self.config.smooth and len(p):
-            own = likelihoods(p, self.share, self.weight)
-            p = own * self._others(samples)
+            p = p * self._others(samples)
             p /= p.sum(axis=1, keepdims=True)
         return class_prediction(samples, p)
 
-    def _others(self, samples: Samples) -> NDArray[np.float64]:
+    def _others(self, samples: Samples) -> Array:
         """What the other rows of its well say about each sample."""
-        found = np.empty((len(samples), len(self.share)))
+        found = np.ones((len(samples), len(samples.target.categories)))
+        if self.weight == 0:
+            return found
         group, row = samples.index["group"].to_numpy(str), samples.index.index.to_numpy()
         for well in dict.fromkeys(group.tolist()):
-            rows, p = self._well(samples, well)
-            told = messages(likelihoods(p, self.share, self.weight), self.transitions, self.share)
+            rows, p, mark = self._well(samples, well)
+            told = self.chain.messages(self.chain.likelihoods(p, mark, self.weight), mark)
             mine = group == well
             found[mine] = told[np.searchsorted(rows, row[mine])]
         return found
 
-    def _well(self, samples: Samples, well: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        """Rows of a well and their probabilities; kept, since explanations ask again and again."""
+    def _well(self, samples: Samples, well: str) -> tuple[Array, Array, Array]:
+        """Rows of a well, their probabilities and marks; kept, since explanations ask again."""
         known = self._said.get(well)
         if known is None or known[0] is not samples.data:
             assert isinstance(samples.gather, LogWindows)
             index = samples.gather.whole(samples.data, np.array([well]))
             every = Samples(samples.data, index, samples.gather)
-            known = (samples.data, index.index.to_numpy(), self._own(every))
+            mark = mark_codes(self._marks(every, every.inputs()), self.chain.values)
+            known = (samples.data, index.index.to_numpy(), self._own(every), mark)
             self._said[well] = known
-        return known[1], known[2]
+        return known[1], known[2], known[3]
 
     def _choose_weight(self, train: Samples, truth: NDArray[Any], fitting: Fitting) -> float:
         """The weight with the lowest log loss in training wells left out in turn."""
@@ -137,10 +147,10 @@ class AlongWell(Model):
             return WEIGHTS[len(WEIGHTS) // 2]
         loss = np.zeros(len(WEIGHTS))
         for k, fold in enumerate(ByGroup().folds(train.index, 3)):
-            fitting.progress(k, 3, "weight of a window's own evidence")
+            fitting.progress(k, 3, "weight of the neighbours' evidence")
             part = self.replace()
             part._learn(train.take(fold.train), Fitting(fitting.seed))
-            part.transitions, part.share = self.transitions, self.share
+            part.chain = self.chain
             out, y = train.take(fold.test), truth[fold.test]
             for i, weight in enumerate(WEIGHTS):
                 part.weight = weight
@@ -153,7 +163,7 @@ class AlongWell(Model):
         found = {f"inner.{k}": v for k, v in self.inner.state().items()}
         found |= {f"imputer.{k}": v for k, v in self.imputer.state().items()}
         if self.config.smooth:
-            found |= {"transitions": self.transitions, "share": self.share}
+            found |= {f"chain.{k}": v for k, v in self.chain.state().items()}
             found["weight"] = np.array([self.weight])
         return found
 
@@ -164,13 +174,10 @@ class AlongWell(Model):
         self.inner = self.Inner(**settings).with_state(sub_state(arrays, "inner"))
         self._said = {}
         if self.config.smooth:
-            need(arrays, "transitions", "share", "weight")
-            self.transitions, self.share = arrays["transitions"], arrays["share"]
-            n = len(self.share)
-            sound = self.transitions.shape == (n, n) and arrays["weight"].shape == (1,)
-            if not sound or (self.share <= 0).any() or (self.transitions < 0).any():
-                raise BundleError("the Markov chain's arrays do not fit together")
-            self.weight = float(arrays["weight"][0])
+            names = ("chain.values", "chain.transitions", "chain.share", "weight")
+            need(arrays, *names)
+            self.chain = FaciesChain.from_state(sub_state(arrays, "chain"))
+            self.weight = float(arrays["weight"].ravel()[0])
         return self
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from craton.config import Config, choice, tunable
 from craton.errors import BundleError, ModelError
 from craton.models.base import Estimator, Fitting, State, sub_state
-from craton.samples import Inputs
+from craton.samples import Inputs, Samples
 
 if TYPE_CHECKING:
     from torch import nn
@@ -165,6 +165,15 @@ class TorchModel(Estimator):
             outputs = [output.softmax(dim=1) for output in outputs]
         found: NDArray[Any] = torch.stack(outputs).mean(dim=0).cpu().numpy()
         return found
+
+    def gradient(self, samples: Samples) -> Inputs:
+        """Input times gradient of the headline output, in the shape of each input.
+
+        See `craton.models.attribution.input_times_gradient`.
+        """
+        from craton.models.attribution import input_times_gradient
+
+        return input_times_gradient(self, samples)
 
     def _state(self) -> State:
         found = {f"shape.{k}": np.array([v], np.int64) for k, v in self.shapes.items()}

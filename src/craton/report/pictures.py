@@ -282,9 +282,21 @@ def _by_dim(ax: Any, result: Result, lines: Sequence[Score], dim: str) -> None:
         ax.plot(x, [s.score for s in mine], style, color=colour, label=name,
                 linewidth=2.0 if main else 1.0)  # fmt: skip
         if main:
-            low, high = [s.low for s in mine], [s.high for s in mine]
-            ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+            ax.fill_between(
+                x,
+                *_band([s.low for s in mine], [s.high for s in mine]),
+                color=colour,
+                alpha=0.2,
+                linewidth=0,
+            )
     ax.grid(alpha=0.25, linewidth=0.6)
+
+
+def _band(low: Any, high: Any) -> tuple[Any, Any]:
+    """Borders of a band, with gaps where an interval has no end."""
+    a, b = np.asarray(low, float), np.asarray(high, float)
+    there = np.isfinite(a) & np.isfinite(b)
+    return np.where(there, a, np.nan), np.where(there, b, np.nan)
 
 
 def _number(text: str) -> Any:
@@ -359,7 +371,7 @@ def _lags(table: pd.DataFrame, label: str) -> Picture:
     plain = all(isinstance(n, float) for n in numbers)
     x: Any = numbers if plain else np.arange(len(table))
     ax.axhline(0.0, color="black", linewidth=0.8, alpha=0.6)
-    ax.fill_between(x, table["low"], table["high"], color=SELECTED, alpha=0.2, linewidth=0)
+    ax.fill_between(x, *_band(table["low"], table["high"]), color=SELECTED, alpha=0.2, linewidth=0)
     ax.plot(x, table["drop"], "o-", color=SELECTED, markersize=4)
     if not plain:
         ax.set_xticks(x, table["name"].tolist(), rotation=45, ha="right")

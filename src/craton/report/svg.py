@@ -114,7 +114,7 @@ def _trim(svg: str, prefix: str) -> str:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
-    svg = _SIZE.sub(lambda m: f'{m[1]} style="max-width:{float(m[2]) / 0.72:.0f}px"', svg, count=1)
+    svg = _SIZE.sub(lambda m: f'{m[1]} style="--w:{float(m[2]) / 0.72:.0f}px"', svg, count=1)
     for black in ("#000000", INK):
         svg = svg.replace(f": {black}", ": currentColor")
     # text without a fill would be black on a dark page

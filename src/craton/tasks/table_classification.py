@@ -47,6 +47,8 @@ class TableConfig(Config):
         Columns with the place, the group, the issue time.
     block, buffer : float
         Side of the spatial blocks and width kept free around them, in the units of `x` and `y`.
+    splits : int
+        Outer folds of a split by group or in space.
     test_from : float or str
         Where the test begins if the split is in time or in the order of the rows.
     ordered : bool
@@ -64,6 +66,7 @@ class TableConfig(Config):
     time: str | None = None
     block: float | None = pydantic.Field(None, gt=0)
     buffer: float = pydantic.Field(0.0, ge=0)
+    splits: int = pydantic.Field(5, ge=2)
     test_from: float | str = 0.7
     ordered: bool = False
     categories: tuple[str, ...] = ()
@@ -119,13 +122,13 @@ def samples(data: xr.Dataset, config: TableConfig, future: bool) -> Samples:
 def splitter(config: TableConfig, samples: Samples) -> Splitter:
     """By group, in blocks, or forward in time: whichever the settings name."""
     if config.group:
-        return ByGroup(n=5)
+        return ByGroup(n=config.splits)
     if config.block and config.x and config.y:
-        return SpatialBlocks(config.block, config.buffer)
+        return SpatialBlocks(config.block, config.buffer, config.splits)
     if config.time or config.ordered:
         border = config.test_from
         inner = border * 0.8 if isinstance(border, float) else border
-        return ForwardInTime(inner, border, block="1D")
+        return ForwardInTime(inner, border, block="10h" if config.ordered else "30D")
     raise ConfigError(
         "nothing says which rows are independent, so no honest split can be made",
         where="table-classification",

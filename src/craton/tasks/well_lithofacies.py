@@ -6,14 +6,49 @@ a Markov chain of facies brings the depths of a well together.
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
+import pandas as pd
 import pydantic
 import xarray as xr
 
+from craton.checks import Finding
 from craton.config import Config
+from craton.data.facies import benchmark
+from craton.data.registry import locate
 from craton.data.wells import synthetic_wells
-from craton.io.wells import read_wells
+from craton.errors import DataError, nearest
+from craton.io.files import atomic
+from craton.io.well_alignment import alignment, apply_alignment
+from craton.io.well_features import (
+    BEDS,
+    add_beds,
+    describe,
+    formation_order,
+    is_resistivity,
+    log_names,
+    match_training,
+    typical_step,
+)
+from craton.io.wells import read_wells, write_facies_csv, write_facies_las
+from craton.metrics import Metric, accuracy, adjacent_accuracy, calibration_error, log_loss
+from craton.models.along_well import along_well
+from craton.models.baselines import Frequency
+from craton.models.boosting import LightGBM
+from craton.models.deep import TCN
+from craton.models.imputation import imputation_errors
+from craton.models.linear import Logistic
+from craton.models.svm import SVM
+from craton.models.trees import ExtraTrees, RandomForest
+from craton.report.section import Section
+from craton.result import Result
+from craton.samples import Samples, Target, make_index
+from craton.splits import ByGroup, Splitter
+from craton.task import Task
+from craton.uncertainty import Calibrator, Temperature
+from craton.wells import LogWindows, well_findings
 
 TARGETS = ("facies", "lithofacies", "litho", "lithology", "rock_type")
 

@@ -13,7 +13,8 @@ from craton.models.nets.tables import join, statics
 class RecurrentNet(nn.Module):
     """An LSTM or GRU over the lags.
 
-    Read at the newest lag; or, if bidirectional, at the centre, which then sees both sides.
+    Read at the newest lag; or, if bidirectional, at the centre, which then sees both sides. What
+    came in at that step joins what is read, so that persistence need not pass through the cell.
 
     Takes ``sequence`` (sample, channel, lag), gives (sample, output).
     """
@@ -41,7 +42,8 @@ class RecurrentNet(nn.Module):
             dropout=dropout if layers > 1 else 0.0,
         )
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear((2 if bidirectional else 1) * hidden + static, outputs)
+        self.head = nn.Linear((2 if bidirectional else 1) * hidden + channels + static, outputs)
+        nn.init.zeros_(self.head.weight)
         if cell == "lstm":
             self._remember()
 
@@ -55,7 +57,8 @@ class RecurrentNet(nn.Module):
     def forward(self, inputs: dict[str, Tensor]) -> Any:
         steps, _ = self.recurrent(inputs["sequence"].transpose(1, 2))
         at = steps.shape[1] // 2 if self.recurrent.bidirectional else -1
-        return self.head(join(self.dropout(steps[:, at]), *statics(inputs)))
+        newest = inputs["sequence"][:, :, at]
+        return self.head(join(self.dropout(steps[:, at]), newest, *statics(inputs)))
 
 
 class TCNNet(nn.Module):

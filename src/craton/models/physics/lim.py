@@ -27,7 +27,7 @@ class LIM(Model):
     """Linear inverse model in the space of the leading EOFs.
 
     The scores x of the field obey x(t + τ) = G(τ) x(t) + noise with G(τ) = G(τ0)^(τ/τ0) and
-    G(τ0) = C(τ0) C(0)^-1, where τ0 is the first lead and C are covariances of the training pairs
+    G(τ0) = C(τ0) C(0)^-1, where τ0 is one of the leads and C are covariances of the training pairs
     (field at the issue time, field τ0 later). The forecast is G(τ) x; its error covariance is
     C(0) - G(τ) C(0) G(τ)^T, to which the variance outside the EOFs is added, for each point and for
     each region. Fields with gaps are projected by least squares on what is there.
@@ -38,6 +38,8 @@ class LIM(Model):
         EOFs.
     operator : ndarray, shape (component, component)
         G(τ0).
+    lag : float
+        τ0, in steps of the leads.
     covariance : ndarray, shape (component, component)
         C(0), in squared units of the field.
     shrinkage : float
@@ -67,11 +69,15 @@ class LIM(Model):
         ----------
         components : int
             EOFs kept, at most the number of points with variance.
+        lag : int
+            τ0; the lead nearest to it is taken. Monthly noise in the fields makes G(1) damp too
+            fast or too slowly; Penland & Sardeshmukh took 4 months.
         shrinkage : float
             Share of the mean variance added to the diagonal of C(0), for short records.
         """
 
         components: int = tunable(15, 2, 60)
+        lag: int = tunable(1, 1, 12)
         shrinkage: float = tunable(0.0, 0.0, 1.0)
 
     def fit(self, train: Samples, fitting: Fitting = Fitting()) -> Self:  # noqa: B008
@@ -84,9 +90,11 @@ class LIM(Model):
         anomalies = (last - self.mean)[:, :, None]
         self.patterns = eofs(anomalies, self.config.components)[0].astype(np.float64)
         self.leads = np.asarray(getattr(train.gather, "leads", (1,)), np.int64)
-        self._learn(anomalies[:, :, 0], observed[:, 0] - self.mean, fitting)
-        first = observed[:, 0] - self.mean - self._scores(observed[:, 0]) @ self.patterns
-        self.spread = self._spreads(train, first)
+        at = int(abs(self.leads - self.config.lag).argmin())
+        self.lag = float(self.leads[at])
+        self._learn(last, observed[:, at], fitting)
+        outside = observed[:, at] - self.mean - self._scores(observed[:, at]) @ self.patterns
+        self.spread = self._spreads(train, outside)
         return self
 
     def predict(self, samples: Samples) -> xr.Dataset:
@@ -103,22 +111,22 @@ class LIM(Model):
 
     def propagators(self) -> list[Matrix]:
         """G(τ) of every lead, each (component, component)."""
-        steps = self.leads // self.leads[0]
-        return [np.linalg.matrix_power(self.operator, int(k)) for k in steps]
+        return [_power(self.operator, float(lead) / self.lag) for lead in self.leads]
 
     def state(self) -> State:
         found = {name: getattr(self, name) for name in STATE}
         return {
             **found,
             "shrinkage": np.array([self.shrinkage]),
+            "lag": np.array([self.lag]),
             **{f"spread.{k}": v for k, v in self.spread.items()},
         }
 
     def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        need(arrays, *STATE, "shrinkage")
+        need(arrays, *STATE, "shrinkage", "lag")
         for name in STATE:
             setattr(self, name, np.array(arrays[name]))
-        self.shrinkage = float(arrays["shrinkage"][0])
+        self.shrinkage, self.lag = (float(arrays[k][0]) for k in ("shrinkage", "lag"))
         self.spread = sub_state(arrays, "spread")
         k, points = len(self.operator), len(self.mean)
         fits = (
@@ -126,7 +134,8 @@ class LIM(Model):
             and self.operator.shape == self.covariance.shape == (k, k)
             and self.leads.ndim == 1
             and len(self.leads) > 0
-            and self.leads[0] > 0
+            and (self.leads > 0).all()
+            and self.lag > 0
             and all(v.shape[:1] == self.leads.shape for v in self.spread.values())
         )
         finite = all(np.isfinite(v).all() for v in arrays.values())
@@ -139,12 +148,7 @@ class LIM(Model):
 
     def _learn(self, start: Matrix, end: Matrix, fitting: Fitting) -> None:
         """Covariances of the pairs whose two fields are there, and the operator."""
-        if any(int(lead) % int(self.leads[0]) for lead in self.leads):
-            raise ModelError(
-                f"the leads are {self.leads.tolist()}; multiples of the first were expected",
-                fix="forecast by powers of one operator: leads such as 1, 2, 3 or 3, 6, 9",
-            )
-        a, b = project(start, self.patterns), project(end, self.patterns)
+        a, b = self._scores(start), self._scores(end)
         known = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
         if known.sum() <= 2 * len(self.patterns):
             raise ModelError(
@@ -178,6 +182,15 @@ class LIM(Model):
             inside = np.array([along @ e @ along for e in grown])
             found[region] = np.sqrt(np.maximum(inside + np.mean((rest @ w) ** 2), 1e-12))
         return {k: v.astype(np.float32) for k, v in found.items()}
+
+
+def _power(operator: Matrix, exponent: float) -> Matrix:
+    """Power of a matrix; if fractional, the real part of the principal one."""
+    if exponent == round(exponent):
+        return np.linalg.matrix_power(operator, round(exponent))
+    values, vectors = np.linalg.eig(operator)
+    raised = values.astype(complex) ** exponent
+    return np.asarray((vectors * raised @ np.linalg.inv(vectors)).real)
 
 
 def modes(operator: Matrix, step: float = 1.0) -> pd.DataFrame:
@@ -215,7 +228,7 @@ def tau_test(model: LIM, samples: Samples) -> pd.DataFrame:
     """Compare the operator's powers with the lagged covariances of the data at each lead.
 
     If the field is a linear process driven by noise, C(τ) C(0)^-1 estimated at lead τ is the power
-    G(τ0)^(τ/τ0), up to sampling error.
+    G(τ0)^(τ/τ0), up to sampling error, whatever τ0 is.
 
     Parameters
     ----------

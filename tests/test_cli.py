@@ -1,0 +1,114 @@
+"""The command line as a person uses it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from craton.cli import main
+
+
+@pytest.fixture
+def craton(capsys, monkeypatch, tmp_path):
+    """Run the command line in an empty folder; return code and standard output."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["craton", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, capsys.readouterr().out
+
+    return run
+
+
+QUICK = [
+    part
+    for setting in ("candidates=[logistic]", "folds=2", "bootstrap=100", "explain=20")
+    for part in ("--set", setting)
+]
+
+
+def test_list_names_every_task_with_its_title(craton):
+    code, said = craton("list")
+    assert code == 0
+    assert "earthquake-forecast" in said
+    assert len(said.splitlines()) == len(
+        list(Path(__file__).parents[1].glob("src/craton/tasks/[!_]*.py"))
+    )
+
+
+def test_a_run_writes_what_another_program_reads(craton):
+    code, said = craton("run", "table-classification", *QUICK, "--out", "r")
+    assert code == 0
+    assert "report" in said
+    names = {p.name for p in Path("r").iterdir()}
+    assert {"scores.json", "predictions.nc", "report.html", "config.yaml", "provenance.json",
+            "bundle"} <= names  # fmt: skip
+    assert "work" not in names
+    line = json.loads(Path("r/scores.json").read_text())[0]
+    wanted = {"task", "model", "role", "metric", "better", "score", "low", "high", "gain"}
+    assert wanted | {"gain_low", "gain_high", "n", "split"} <= set(line)
+
+
+def test_a_run_is_repeated_from_its_config(craton):
+    craton("run", "table-classification", *QUICK, "--out", "r")
+    code, _ = craton("run", "--config", "r/config.yaml", "--out", "again")
+    assert code == 0
+    assert Path("r/scores.json").read_text() == Path("again/scores.json").read_text()
+
+
+def test_report_prints_the_scores_of_a_run(craton):
+    craton("run", "table-classification", *QUICK, "--out", "r")
+    code, said = craton("report", "r")
+    assert code == 0
+    assert "log_loss" in said
+    assert "report.html" in said
+
+
+def test_a_new_task_runs(craton):
+    assert craton("new", "my-porosity")[0] == 0
+    code, said = craton("run", "my_porosity.py", "--set", "bootstrap=100", "--out", "r")
+    assert code == 0
+    assert "ridge" in said
+
+
+def test_a_bundle_of_a_task_file_needs_the_file_named(craton):
+    craton("new", "my-porosity")
+    craton("run", "my_porosity.py", "--set", "bootstrap=100", "--out", "r")
+    Path("new.csv").write_text("density,sonic,well\n2.4,80,a\n2.5,82,a\n")
+    assert craton("predict", "r", "new.csv", "--out", "p.csv")[0] == 2
+    code, _ = craton("predict", "r", "new.csv", "--out", "p.csv", "--task", "my_porosity.py")
+    assert code == 0
+    assert len(Path("p.csv").read_text().splitlines()) == 3
+
+
+def test_update_says_so_when_nothing_is_new(craton):
+    craton("new", "my-porosity")
+    craton("run", "my_porosity.py", "--set", "bootstrap=100", "--out", "r")
+    code, _ = craton("update", "r", "r/none.csv", "--task", "my_porosity.py")
+    assert code == 2
+
+
+def test_doctor_tells_the_versions(craton):
+    code, said = craton("doctor")
+    assert code == 0
+    assert "torch" in said
+
+
+def test_data_lists_the_registry(craton):
+    code, said = craton("data")
+    assert code == 0
+    assert "seg2016-facies" in said
+
+
+def test_help_starts_in_a_process_of_its_own():
+    done = subprocess.run(
+        [sys.executable, "-m", "craton.cli", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "From geophysical data" in done.stdout

@@ -1,0 +1,374 @@
+"""The engine from data to bundle, to prediction, to update."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from craton import bundle as bundles
+from craton.checks import Finding
+from craton.engine import load, predict, prepare, run, update
+from craton.errors import BundleError, ConfigError, DataError, LeakError
+from craton.monitor import drift, new_rows
+from craton.result import BLEND, Result, RunConfig
+from craton.samples import make_index
+from craton.splits import Split
+from craton.task import Task
+from tests.worlds_core import PLAIN, TASK, Sign, WorldConfig, world, write
+
+
+@pytest.fixture(autouse=True)
+def counted() -> Iterator[None]:
+    Sign.forget()
+    yield
+
+
+def started(out: Path | None = None, task: Task = TASK, **settings: Any) -> Result:
+    options = {"bootstrap": 200, "audit": False, "explain": 10, **settings}
+    return run(RunConfig.of(task.name, options), out, task=task)
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
+
+
+def test_a_run_writes_scores_of_every_model_and_a_bundle_and_tidies_up(tmp_path: Path) -> None:
+    result = started(tmp_path / "run")
+    scores = json.loads((tmp_path / "run/scores.json").read_text())
+    assert {s["model"] for s in scores} == {"by-a", "by-b", "by-c", "frequency", BLEND}
+    assert result.folder == tmp_path / "run" and (tmp_path / "run/report.html").is_file()
+    assert bundles.load(tmp_path / "run/bundle").manifest["model"]["name"] == result.selected
+    assert not (tmp_path / "run/work").exists()
+    assert not [p for p in (tmp_path / "run").iterdir() if p.name.startswith(".")]
+
+
+def test_the_known_answer_is_found_and_the_leak_audit_is_part_of_the_run() -> None:
+    result = started(audit=True)
+    assert all(holds for _, holds in TASK.answer(result))
+    assert result.leaks is not None and result.leaks.summary
+
+
+@pytest.mark.parametrize("split", ["group", "time"])
+def test_the_same_seed_gives_the_same_bits(tmp_path: Path, split: str) -> None:
+    first, again = (started(tmp_path / name, split=split) for name in ("a", "b"))
+    for name, predicted in first.predictions.items():
+        xr.testing.assert_identical(predicted, again.predictions[name])
+    assert first.scores == again.scores and first.selection == again.selection
+    for name in ("state.safetensors", "manifest.json"):
+        a, b = (content(tmp_path / r / "bundle")[name] for r in ("a", "b"))
+        assert a == b
+
+
+class Stop:
+    """Interrupts the run, as Ctrl-C does, when this model is fitted for this time."""
+
+    def __init__(self, model: str, times: int) -> None:
+        self.model, self.left = model, times
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        if text.startswith(f"{self.model},") and "counting" in text:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("model", "times"), [("by-a", 3), ("by-b", 1), ("by-c", 9)])
+def test_an_interrupted_run_goes_on_where_it_was_and_ends_the_same(
+    tmp_path: Path, model: str, times: int
+) -> None:
+    options = RunConfig.of("tiny", {"bootstrap": 200, "audit": False, "explain": 10})
+    whole = started()
+    fits = len(Sign.fits)
+    Sign.forget()
+    with pytest.raises(KeyboardInterrupt):
+        run(options, tmp_path, task=TASK, progress=Stop(model, times))
+    before = len(Sign.fits)
+    assert 0 < before < fits and not (tmp_path / "bundle").exists()
+    result = run(options, tmp_path, task=TASK)
+    # what is lost is the model that was being fitted, its three folds at most
+    assert fits <= len(Sign.fits) <= fits + 3
+    assert len(Sign.fits) - before < fits - before + 4
+    assert result.scores == whole.scores
+    for name, predicted in whole.predictions.items():
+        xr.testing.assert_identical(predicted, result.predictions[name])
+
+
+def test_kept_work_is_used_again_only_for_the_same_data(tmp_path: Path) -> None:
+    data = write(tmp_path / "a.csv", world())
+    options = RunConfig.of("tiny", {"bootstrap": 200, "audit": False, "explain": 10, "data": data})
+    run(options, tmp_path / "run", task=PLAIN, keep=True)
+    fits = len(Sign.fits)
+    run(options, tmp_path / "run", task=PLAIN, keep=True)
+    assert len(Sign.fits) == fits
+    write(tmp_path / "a.csv", world(seed=5))
+    run(options, tmp_path / "run", task=PLAIN, keep=True)
+    assert len(Sign.fits) == 2 * fits
+
+
+def test_a_run_repeated_from_its_own_settings_is_the_same(tmp_path: Path) -> None:
+    from craton.config import read_yaml
+
+    first = started(tmp_path, models={"by-b": {"added": 3.0}}, seed=4)
+    again = run(RunConfig(**read_yaml(tmp_path / "config.yaml")), None, task=TASK)
+    assert again.scores == first.scores
+
+
+@pytest.mark.parametrize("task", [TASK, PLAIN], ids=["blend", "one model"])
+@pytest.mark.parametrize("split", ["group", "time"])
+def test_the_bundle_predicts_what_the_run_predicted(tmp_path: Path, task: Task, split: str) -> None:
+    result = started(tmp_path / "run", task, split=split)
+    assert result.final is not None
+    data = write(tmp_path / "a.csv", world())
+    found = predict(tmp_path / "run", data, tmp_path / "p.csv", task=task)
+    expected = result.final.predict(result.samples)
+    np.testing.assert_array_equal(found["rock"], expected["rock"])
+    table = pd.read_csv(tmp_path / "p.csv")
+    np.testing.assert_allclose(table["probability_shale"], expected["rock"][:, 1], rtol=1e-6)
+    assert found.attrs["model"] == result.final.name
+
+
+def test_the_folder_of_the_bundle_and_that_of_the_run_are_the_same_to_a_user(
+    tmp_path: Path,
+) -> None:
+    started(tmp_path)
+    a, b = (predict(p, None, task=TASK) for p in (tmp_path, tmp_path / "bundle"))
+    xr.testing.assert_identical(a, b)
+
+
+def test_a_product_that_the_task_does_not_write_is_refused_with_those_it_does(
+    tmp_path: Path,
+) -> None:
+    started(tmp_path / "run")
+    for name in ("p.tif", "p"):
+        with pytest.raises(DataError, match=r"no product of tiny ends in .*choose one of \.csv"):
+            predict(tmp_path / "run", None, tmp_path / name, task=TASK)
+    assert not (tmp_path / "p.tif").exists()
+
+
+def test_data_without_a_column_that_was_trained_on_are_refused(tmp_path: Path) -> None:
+    started(tmp_path / "run")
+    data = write(tmp_path / "a.csv", world().drop(columns="b"))
+    with pytest.raises((DataError, KeyError)):
+        predict(tmp_path / "run", data, tmp_path / "p.csv", task=TASK)
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_infinite_values_stop_a_run_and_a_prediction_before_anything_is_fitted(
+    tmp_path: Path,
+) -> None:
+    started(tmp_path / "run")
+    Sign.forget()
+    table = world()
+    table.loc[3, "a"] = np.inf
+    data = write(tmp_path / "a.csv", table)
+    with pytest.raises(DataError, match="variable 'a': 1 infinite"):
+        started(tmp_path / "other", data=data)
+    with pytest.raises(DataError, match="variable 'a': 1 infinite"):
+        predict(tmp_path / "run", data, tmp_path / "p.csv", task=TASK)
+    assert Sign.fits == [] and not (tmp_path / "other").exists()
+
+
+def test_a_finding_of_the_tasks_own_stops_the_run_if_it_is_an_error() -> None:
+    task = replace(TASK, checks=lambda d, c: [Finding("error", "depth in feet", "well 3")])
+    with pytest.raises(DataError, match="well 3: depth in feet"):
+        prepare(RunConfig.of("tiny", {}), task)
+
+
+class Leaky:
+    """A splitter that deals rows of one well to both sides."""
+
+    def blocks(self, index: pd.DataFrame) -> np.ndarray[Any, Any]:
+        return np.arange(len(index))
+
+    def split(self, index: pd.DataFrame) -> Iterator[Split]:
+        rows = np.arange(len(index))
+        yield Split(rows[::2], rows[:0], rows[1::2])
+
+    def folds(self, index: pd.DataFrame, n: int) -> Iterator[Split]:
+        yield from self.split(index)
+
+
+def test_a_leaky_split_is_refused_before_anything_is_fitted(tmp_path: Path) -> None:
+    with pytest.raises(LeakError, match="group"):
+        started(tmp_path / "run", replace(TASK, splitter=lambda config, samples: Leaky()))
+    assert Sign.fits == [] and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"candidates": ["by-d"]}, "no model 'by-d'.*did you mean 'by-"),
+        ({"models": {"by-a": {"colum": 1}}}, "no setting 'colum'.*'column'"),
+        ({"splt": "time"}, "no setting 'splt'.*did you mean 'split'"),
+        ({"split": "space"}, "'split' is 'space'"),
+    ],
+)
+def test_a_wrong_setting_is_one_message_before_anything_is_read(
+    settings: dict[str, Any], said: str
+) -> None:
+    def unread(config: WorldConfig) -> xr.Dataset:
+        raise AssertionError("data were read")
+
+    with pytest.raises(ConfigError, match=said):
+        started(task=replace(TASK, load=unread), **settings)
+
+
+def damaged(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a manifest and sign it anew, as an attacker would."""
+    path = folder / "bundle" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (path.parent / "manifest.sha256").write_text(digest)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.pop("model"),
+        lambda m: m.pop("target"),
+        lambda m: m["model"].update(members=[1]),
+        lambda m: m["model"].update(name="other"),
+        lambda m: m.update(settings=None),
+        lambda m: m["target"].pop("codes"),
+    ],
+)
+def test_a_manifest_that_lacks_something_is_refused(
+    tmp_path: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    started(tmp_path)
+    damaged(tmp_path, change)
+    with pytest.raises(BundleError, match="its manifest"):
+        load(tmp_path, task=TASK)
+
+
+def test_a_manifest_that_names_a_file_as_its_task_does_not_have_it_run(tmp_path: Path) -> None:
+    started(tmp_path / "run")
+    code = tmp_path / "evil.py"
+    code.write_text(f"open({str(tmp_path / 'went-off')!r}, 'w')\n")
+    damaged(tmp_path / "run", lambda m: m.update(task=str(code)))
+    with pytest.raises(BundleError, match="no bundle may have run"):
+        load(tmp_path / "run")
+    assert not (tmp_path / "went-off").exists()
+
+
+def test_a_bundle_of_a_task_that_is_not_installed_says_so(tmp_path: Path) -> None:
+    started(tmp_path)
+    with pytest.raises(ConfigError, match="no task 'tiny'"):
+        load(tmp_path)
+
+
+def test_an_update_promotes_a_challenger_that_is_not_worse(tmp_path: Path) -> None:
+    old = write(tmp_path / "old.csv", world(120))
+    started(tmp_path / "run", PLAIN, split="time", data=old, candidates=["by-a"])
+    before = content(tmp_path / "run/bundle")
+    trained = bundles.load(tmp_path / "run/bundle").manifest["trained"]
+    new = write(tmp_path / "new.csv", pd.concat([world(120), world(240, 3)[120:]]))
+    found = update(tmp_path / "run", new, task=PLAIN)
+    # 120 days, of which the first 0.7 were learnt from
+    assert found.n_new == 240 - trained["n"] - 1 or found.n_new == 240 - trained["n"]
+    assert found.challenger is not None
+    if not found.promoted:
+        pytest.fail(found.text)
+    after = bundles.load(tmp_path / "run/bundle").manifest
+    assert after["trained"]["n"] == 240
+    assert content(tmp_path / "run/bundle.before") == before
+    assert predict(tmp_path / "run", new, task=PLAIN).sizes["sample"] == 240
+
+
+def test_an_update_keeps_the_champion_where_the_challenger_is_worse(tmp_path: Path) -> None:
+    old = write(tmp_path / "old.csv", world(120))
+    started(tmp_path / "run", PLAIN, split="time", data=old, candidates=["by-a"])
+    before = content(tmp_path / "run/bundle")
+    # a spell of turned columns first, on which the challenger learns; then as ever
+    table = pd.concat([world(120), world(2000, 3, slice(120, 1060))[120:]])
+    found = update(tmp_path / "run", write(tmp_path / "new.csv", table), task=PLAIN)
+    assert not found.promoted and found.challenger is not None
+    assert found.challenger.score > found.champion.score * 0.9
+    assert content(tmp_path / "run/bundle") == before
+    assert not (tmp_path / "run/bundle.before").exists()
+
+
+def test_an_update_with_another_place_leaves_the_old_bundle(tmp_path: Path) -> None:
+    old = write(tmp_path / "old.csv", world(120))
+    started(tmp_path / "run", PLAIN, split="time", data=old, candidates=["by-a"])
+    before = content(tmp_path / "run/bundle")
+    new = write(tmp_path / "new.csv", pd.concat([world(120), world(240, 3)[120:]]))
+    assert update(tmp_path / "run", new, tmp_path / "better", task=PLAIN).promoted
+    assert content(tmp_path / "run/bundle") == before
+    assert bundles.load(tmp_path / "better").manifest["trained"]["n"] == 240
+
+
+def test_an_update_refuses_where_nothing_is_new(tmp_path: Path) -> None:
+    started(tmp_path, PLAIN)
+    data = write(tmp_path / "same.csv", world())
+    with pytest.raises(DataError, match=r"none of the 240 samples is newer"):
+        update(tmp_path, data, task=PLAIN)
+
+
+def test_one_new_group_is_scored_but_nothing_is_compared(tmp_path: Path) -> None:
+    started(tmp_path, PLAIN)
+    fits = len(Sign.fits)
+    table = pd.concat([world(), world(240, 9)[:40].assign(well="new")])
+    found = update(tmp_path, write(tmp_path / "a.csv", table), task=PLAIN)
+    assert (found.n_new, found.challenger, found.promoted) == (40, None, False)
+    assert np.isfinite(found.champion.score) and len(Sign.fits) == fits
+
+
+def test_a_challenger_learns_no_target_that_ends_in_the_time_it_is_judged_on(
+    tmp_path: Path,
+) -> None:
+    def long(data: xr.Dataset, config: WorldConfig, future: bool) -> Any:
+        found = TASK.samples(data, config, future)
+        return replace(found, index=found.index.assign(t1=found.index["t0"] + pd.Timedelta("8D")))
+
+    task = replace(PLAIN, samples=long)
+    old = write(tmp_path / "old.csv", world(120))
+    started(tmp_path / "run", task, split="time", data=old, candidates=["by-a"])
+    Sign.forget()
+    new = write(tmp_path / "new.csv", pd.concat([world(120), world(240, 3)[120:]]))
+    update(tmp_path / "run", new, task=task)
+    learnt = Sign.fits[0][1]
+    judged = min(int(rows.min()) for _, rows in Sign.predictions[1:] if len(rows) < 240)
+    later = [rows for _, rows in Sign.predictions if set(rows).isdisjoint(learnt)]
+    assert later and max(learnt) + 8 <= min(int(rows.min()) for rows in later[-2:])
+    assert judged <= min(int(rows.min()) for rows in later[-2:])
+
+
+DAYS = pd.date_range("2000-01-01", periods=5, freq="D")
+
+
+@pytest.mark.parametrize(
+    ("index", "trained", "rows"),
+    [
+        (make_index(5, t0=DAYS), {"last": "2000-01-04", "groups": [], "n": 1}, [3, 4]),
+        (make_index(5, group=list("abcab")), {"last": None, "groups": ["a", "b"]}, [2]),
+        (make_index(5), {"last": None, "groups": [], "n": 3}, [3, 4]),
+        (make_index(5, t0=DAYS), {"last": "2001-01-01", "groups": [], "n": 1}, []),
+    ],
+    ids=["later", "another group", "further rows", "nothing"],
+)
+def test_new_is_what_is_later_or_of_another_group_or_further_down(
+    index: pd.DataFrame, trained: dict[str, Any], rows: list[int]
+) -> None:
+    assert new_rows(index, trained).tolist() == rows
+
+
+def test_drift_finds_the_variable_that_was_shifted() -> None:
+    samples = TASK.samples(TASK.load(WorldConfig()), WorldConfig(), False)
+    x = samples.inputs()["x"].copy()
+    x[:, 1] += 5
+    found = drift(samples, samples.with_inputs({"x": x})).set_index("name")
+    assert found.loc["b", "statistic"] == 1 and found.loc["a", "statistic"] == 0
+    low, high = np.percentile(x[:, 1], [25, 75])
+    assert found.loc["b", "shift"] == pytest.approx(5 / (high - low), rel=1e-5)

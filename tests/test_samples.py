@@ -1,0 +1,217 @@
+"""Samples, their index, and the gathers that cut inputs and observations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from craton.errors import DataError
+from craton.samples import (
+    Fields,
+    Rows,
+    Samples,
+    Target,
+    Windows,
+    encode,
+    make_index,
+    region_mean,
+    window_rows,
+)
+
+ROCK = Target("rock", ("sand", "shale"), (3, 7))
+
+
+def table() -> Samples:
+    data = xr.Dataset(
+        {
+            "a": ("row", np.arange(6.0)),
+            "b": ("row", np.arange(6.0) * 10),
+            "rock": ("row", [3, 7, 3, 3, 7, 7]),
+            "well": ("row", list("ppqqqq")),
+        }
+    )
+    return Samples(data, make_index(6, group=list("ppqqqq")), Rows(("a", "b"), ROCK))
+
+
+def sea(steps: int = 30) -> Samples:
+    time = pd.date_range("2000-01-01", periods=steps, freq="MS")
+    field = np.arange(steps * 4.0).reshape(steps, 4)
+    data = xr.Dataset(
+        {"sst": (("time", "point"), field)},
+        coords={
+            "time": time, "lat": ("point", [0.0] * 4), "lon": ("point", [0.0, 1, 2, 3]),
+        },
+    )  # fmt: skip
+    at = np.arange(2, steps)
+    gather = Fields("sst", Target("sst", regions={"all": np.full(4, 0.25)}), 3, (1, 2))
+    return Samples(data, make_index(len(at), t0=time[at], labels=at), gather)
+
+
+def test_what_an_index_is_not_given_is_missing() -> None:
+    index = make_index(2)
+    assert list(index) == ["t0", "t1", "x", "y", "group"]
+    assert index[["t0", "t1", "x", "y"]].isna().all(axis=None)
+    assert (index["group"] == "").all() and index.index.tolist() == [0, 1]
+    assert str(index["t0"].dtype) == str(index["t1"].dtype) == "datetime64[ns]"
+
+
+def test_a_target_ends_when_it_is_issued_if_nothing_else_is_said() -> None:
+    index = make_index(1, t0=["2000-01-01"])
+    assert index["t1"].tolist() == index["t0"].tolist() == [pd.Timestamp("2000-01-01")]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2000-01-01T06:00:00+06:00"],
+        pd.DatetimeIndex(["2000-01-01T00:00Z"]),
+        np.array(["2000-01-01"], "M8[D]"),
+    ],
+)
+def test_times_of_any_zone_or_unit_are_nanoseconds_in_utc(times: Any) -> None:
+    index = make_index(1, t0=times, labels=[5])
+    assert index["t0"].dtype == "M8[ns]" and index["t0"][5] == pd.Timestamp("2000-01-01")
+
+
+def test_an_index_without_its_columns_is_refused() -> None:
+    with pytest.raises(DataError, match=r"lacks \['x', 'y', 'group'\]"):
+        Samples(xr.Dataset(), make_index(1)[["t0", "t1"]], Rows((), ROCK))
+
+
+def test_rows_give_variables_and_classes_as_positions() -> None:
+    samples = table()
+    np.testing.assert_array_equal(samples.inputs()["x"][:, 1], np.arange(6) * 10)
+    assert samples.observed()["rock"].values.tolist() == [0, 1, 0, 0, 1, 1]
+    assert samples.target is ROCK and len(samples) == 6
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 5), max_size=8), st.data())
+def test_a_subset_of_a_subset_is_the_same_samples_wherever_they_are_cut(
+    rows: list[int], data: st.DataObject
+) -> None:
+    whole, some = table(), table().take(rows)
+    assert some.index.index.tolist() == rows
+    np.testing.assert_array_equal(some.inputs()["x"], whole.inputs()["x"][rows])
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))))
+    fewer = some.take(mask.astype(bool))
+    kept = [r for r, m in zip(rows, mask, strict=True) if m]
+    assert fewer.observed()["rock"].values.tolist() == [[0, 1, 0, 0, 1, 1][r] for r in kept]
+    assert fewer.observed()["sample"].values.tolist() == kept
+
+
+def test_permuted_targets_keep_inputs_and_follow_a_subset() -> None:
+    samples = table()
+    other = samples.permuted(np.random.default_rng(0))
+    np.testing.assert_array_equal(other.inputs()["x"], samples.inputs()["x"])
+    truth = other.observed()["rock"].to_numpy()
+    assert truth.tolist() != samples.observed()["rock"].values.tolist()
+    assert sorted(truth) == [0, 0, 0, 1, 1, 1]
+    np.testing.assert_array_equal(other.take([4, 1]).observed()["rock"], truth[[4, 1]])
+
+
+def test_replaced_inputs_follow_a_subset_and_shared_ones_stay_whole() -> None:
+    changed = table().with_inputs({"x": np.ones((6, 2)), "all_map": np.arange(3)})
+    some = changed.take([1, 2]).inputs()
+    assert some["x"].shape == (2, 2) and some["all_map"].tolist() == [0, 1, 2]
+
+
+def test_batches_are_all_samples_in_order() -> None:
+    pieces = list(table().batches(4))
+    assert [len(p) for p in pieces] == [4, 2]
+    assert [i for p in pieces for i in p.index.index] == list(range(6))
+
+
+@pytest.mark.parametrize(
+    ("values", "positions"),
+    [
+        ([7, 3], [1, 0]),
+        ([7.0, np.nan], [1, -1]),
+        (["shale", "", "sand", "nan"], [1, -1, 0, -1]),
+        (np.array(["sand", None], object), [0, -1]),
+    ],
+)
+def test_codes_and_names_become_positions_and_what_is_missing_minus_one(
+    values: Any, positions: list[int]
+) -> None:
+    assert encode(np.asarray(values), ROCK, "a.csv").tolist() == positions
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([3, 5], r"row 1 of 'rock' is .*5.* which is none of \[3, 7\]"),
+        ([3.0, 7.5], "row 1 .*7.5"),
+        ([3.0, np.inf], "row 1 .*inf"),
+        (["sand", "chalk"], "row 1 .*chalk"),
+    ],
+)
+def test_a_class_that_nobody_declared_is_refused_with_its_row(values: Any, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        encode(np.asarray(values), ROCK, "a.csv")
+
+
+def test_windows_repeat_the_last_row_of_their_own_group() -> None:
+    gather = Windows(("a",), ROCK, sequence=("a",), half=2)
+    samples = Samples(table().data, make_index(6), gather)
+    windows = samples.inputs()["sequence"]
+    assert windows.shape == (6, 1, 5)
+    assert windows[:, 0].tolist() == [
+        [0, 0, 0, 1, 1], [0, 0, 1, 1, 1], [2, 2, 2, 3, 4],
+        [2, 2, 3, 4, 5], [2, 3, 4, 5, 5], [3, 4, 5, 5, 5],
+    ]  # fmt: skip
+    assert gather.parts(samples.data)["lag"]["-2"] == {"sequence": (slice(None), slice(None), 0)}
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from("ab"), min_size=1, max_size=30), st.integers(0, 5))
+def test_a_window_never_leaves_the_run_of_its_group(group: list[str], half: int) -> None:
+    names = np.array(group)
+    at = window_rows(names, np.arange(len(names)), half)
+    for row, window in enumerate(at):
+        assert window[half] == row and (np.diff(window) >= 0).all()
+        between = names[window.min() : window.max() + 1]
+        assert (between == names[row]).all()
+
+
+def test_a_field_sees_its_past_and_is_observed_in_its_future() -> None:
+    samples = sea().take([0, 27])
+    inputs, observed = samples.inputs(), samples.observed()
+    assert inputs["sequence"][0, 1].tolist() == [1.0, 5.0, 9.0]
+    assert observed["sst"][0, :, 1].values.tolist() == [13.0, 17.0]
+    assert np.isnan(observed["sst"][1]).all() and np.isnan(observed["all"][1]).all()
+    assert observed["all"][0].values.tolist() == [13.5, 17.5]
+
+
+def test_a_sample_without_enough_past_is_refused_rather_than_fed_with_the_future() -> None:
+    samples = sea()
+    early = make_index(1, t0=samples.data["time"].values[1:2], labels=[1])
+    with pytest.raises(DataError, match="history needs 3 steps"):
+        Samples(samples.data, early, samples.gather).inputs()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(2, 28), st.integers(0, 2**16))
+def test_no_field_input_changes_when_the_future_does(row: int, seed: int) -> None:
+    samples = sea()
+    changed = samples.data.copy(deep=True)
+    changed["sst"][row + 1 :] = np.random.default_rng(seed).normal(
+        size=changed["sst"][row + 1 :].shape
+    )
+    past = samples.index.index <= row
+    other = Samples(changed, samples.index, samples.gather).take(past)
+    for key, values in samples.take(past).inputs().items():
+        np.testing.assert_array_equal(values, other.inputs()[key])
+
+
+def test_a_regional_mean_needs_half_of_the_weight() -> None:
+    field = xr.DataArray([[1.0, 3.0, np.nan], [1.0, np.nan, np.nan]], dims=("sample", "point"))
+    mean = region_mean(field, np.array([0.25, 0.5, 0.25]))
+    assert float(mean[0]) == pytest.approx((0.25 + 1.5) / 0.75)
+    assert np.isnan(mean[1])
