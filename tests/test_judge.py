@@ -191,6 +191,18 @@ def test_a_stage_is_kept_by_everything_that_it_depends_on(tmp_path: Path) -> Non
         assert len(Sign.fits) > before
 
 
+def test_what_was_kept_is_not_used_for_other_data(tmp_path: Path) -> None:
+    judged(folder=tmp_path)
+    Sign.forget()
+
+    def other(config: WorldConfig) -> xr.Dataset:
+        data = TASK.load(config)
+        return data.assign(c=data["c"] + 1e-9)
+
+    judged(replace(PLAIN, load=other), folder=tmp_path)
+    assert len(Sign.fits) == 3 * 3 * 4
+
+
 def test_what_was_kept_is_not_used_when_the_tasks_own_code_has_changed(tmp_path: Path) -> None:
     judged(folder=tmp_path)
     Sign.forget()

@@ -6,13 +6,11 @@ What explanations are made with; nothing here knows a model.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from craton.samples import Inputs, Samples
@@ -128,29 +126,6 @@ def _middle(values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(mean, values.dtype)
 
 
-@dataclass(frozen=True)
-class _WithoutInputs:
-    """A gather that cuts no inputs, because `Samples.changed` already holds them all."""
-
-    gather: Any
-
-    def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
-        return {}
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.gather, name)
-
-
-def with_all_inputs(samples: Samples, inputs: Inputs) -> Samples:
-    """Return samples that carry these inputs and do not cut any again."""
-    gather = samples.gather
-    if not isinstance(gather, _WithoutInputs):
-        gather = _WithoutInputs(gather)
-    return replace(samples, gather=gather, changed=dict(inputs))
-
-
 def stack(
     samples: Samples, inputs: Inputs, changes: Sequence[Inputs], rows: NDArray[np.int64]
 ) -> Samples:
@@ -176,7 +151,7 @@ def stack(
             joined[key] = given[0]
         else:
             joined[key] = np.concatenate([g[rows] for g in given])
-    return with_all_inputs(samples.take(np.tile(rows, len(changes))), joined)
+    return samples.take(np.tile(rows, len(changes))).with_inputs(joined, whole=True)
 
 
 def in_batches(parts: list[Part], n: int, size: int) -> list[list[Part]]:

@@ -69,6 +69,45 @@ def check_dataset(data: xr.Dataset) -> list[Finding]:
     return found + _repeated_rows(data)
 
 
+def check_steps(data: xr.Dataset, variable: str) -> list[Finding]:
+    """Look at a field in time: its span, points never observed, empty and repeated months.
+
+    Parameters
+    ----------
+    data : xr.Dataset
+        `variable` (time, point), monthly.
+    variable : str
+        Name.
+
+    Returns
+    -------
+    list of Finding
+
+    Examples
+    --------
+    >>> when = np.array(["2000-01", "2000-02"], "datetime64[ns]")
+    >>> data = xr.Dataset({"t": (("time", "point"), [[1.0], [1.0]])}, {"time": when})
+    >>> check_steps(data, "t")[1].text
+    '1 months repeat the one before, first 2000-02'
+    """
+    months = data["time"].to_numpy().astype("datetime64[M]")
+    field = data[variable].transpose("time", "point").to_numpy()
+    seen = np.isfinite(field)
+    text = f"{len(months)} months, {months[0]} to {months[-1]}, {field.shape[1]} points"
+    found = [Finding("info", text, "field")]
+    never, empty = int((~seen.any(axis=0)).sum()), ~seen.any(axis=1)
+    if never:
+        text = f"{never} points have no value in any month and are not scored"
+        found.append(Finding("info", text, "field"))
+    both = np.nan_to_num(field[1:], nan=-9.87e33) == np.nan_to_num(field[:-1], nan=-9.87e33)
+    same = np.r_[False, both.all(axis=1) & ~empty[1:]]
+    for bad, what in ((empty, "have no value at all"), (same, "repeat the one before")):
+        if bad.any():
+            text = f"{int(bad.sum())} months {what}, first {months[bad.argmax()]}"
+            found.append(Finding("warning", text, "field"))
+    return found
+
+
 def _repeated_rows(data: xr.Dataset) -> list[Finding]:
     """Rows whose every number equals that of another row."""
     if "row" not in data.dims:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from craton.errors import ModelError
 
 Stats = NDArray[np.float64]
+CRPS_PIECE = 500_000
+"""Quantiles that are scored at once."""
 
 
 @dataclass(frozen=True)
@@ -294,16 +296,20 @@ def crps(target: str, units: str = "1", weights: NDArray[np.float64] | None = No
     """
 
     def stats(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
-        truth = observed[target].astype(float)
+        truth = observed[target]
         ordered = predicted[target].sortby("quantile").transpose(*truth.dims, "quantile")
-        q, level = ordered.to_numpy().astype(float), ordered["quantile"].to_numpy()
-        edges = np.r_[0.0, (level[1:] + level[:-1]) / 2, 1.0]
-        y = truth.to_numpy()[..., None]
-        there = np.isfinite(y[..., 0])
-        gap = np.where(there[..., None], y - q, 0.0)
-        pinball = np.maximum(level * gap, (level - 1) * gap) @ np.diff(edges)
+        level = ordered["quantile"].to_numpy()
+        share = np.diff(np.r_[0.0, (level[1:] + level[:-1]) / 2, 1.0])
+        q, y = ordered.to_numpy(), truth.to_numpy()
         n, w = len(y), _seen(truth, weights)
-        total = 2 * (pinball * w).reshape(n, -1).sum(axis=1)
+        total = np.zeros(n)
+        # in pieces: the gaps of a whole field at all leads would take many times its memory
+        rows = max(1, CRPS_PIECE * n // max(q.size, 1))
+        for i in range(0, n, rows):
+            part = slice(i, i + rows)
+            gap = np.nan_to_num(y[part]).astype(float)[..., None] - q[part]
+            pinball = np.maximum(level * gap, (level - 1) * gap) @ share
+            total[part] = 2 * (pinball * w[part]).reshape(len(gap), -1).sum(axis=1)
         return np.stack([total, w.reshape(n, -1).sum(axis=1)], axis=1)
 
     return Metric(f"crps_{target}", "lower", stats, _mean, units)

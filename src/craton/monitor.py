@@ -39,7 +39,9 @@ def new_rows(index: pd.DataFrame, trained: dict[str, Any]) -> NDArray[np.int64]:
     """
     groups = set(trained.get("groups") or [])
     if index["t0"].notna().any() and trained.get("last"):
-        new = index["t0"] >= pd.Timestamp(trained["last"])
+        # the last one learnt may be issued when its target ends: it is not new
+        last = pd.Timestamp(trained["last"])
+        new = (index["t0"] >= last) & (index["t1"] > last)
     elif groups:
         new = ~index["group"].isin(groups)
     else:

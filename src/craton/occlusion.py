@@ -22,7 +22,6 @@ from craton.alter import (
     mean_part,
     regroup,
     stack,
-    with_all_inputs,
 )
 from craton.errors import DataError
 from craton.metrics import middle
@@ -68,7 +67,7 @@ def occlude(fitted: Fitted, one: Samples, parts: Sequence[Part], means: Inputs) 
     """The table of `single` for one sample, parts and inputs that give the means."""
     inputs = one.inputs()
     target = one.target
-    first = fitted.predict(with_all_inputs(one, inputs))
+    first = fitted.predict(one.with_inputs(inputs, whole=True))
     category = None
     if target.categories and target.name in first:
         p = first[target.name].transpose("sample", "category").to_numpy()

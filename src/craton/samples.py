@@ -106,6 +106,7 @@ class Samples:
     gather: Gather
     targets_from: pd.DataFrame | None = None
     changed: Mapping[str, NDArray[Any]] | None = None
+    whole: bool = False
 
     def __post_init__(self) -> None:
         missing = [c for c in COLUMNS if c not in self.index.columns]
@@ -140,6 +141,8 @@ class Samples:
 
         An array whose name starts with ``all_`` is shared by all samples (a catalogue, a map).
         """
+        if self.whole and self.changed is not None:
+            return dict(self.changed)
         found = self.gather.inputs(self.data, self.index)
         return {**found, **self.changed} if self.changed else found
 
@@ -149,9 +152,13 @@ class Samples:
         found = self.gather.observed(self.data, index)
         return found.assign_coords(sample=self.index.index.to_numpy())
 
-    def with_inputs(self, changed: Mapping[str, NDArray[Any]]) -> Samples:
-        """Return the same samples with some input arrays replaced (for explanations)."""
-        return replace(self, changed={**(self.changed or {}), **changed})
+    def with_inputs(self, changed: Mapping[str, NDArray[Any]], *, whole: bool = False) -> Samples:
+        """Return the same samples with some input arrays replaced (for explanations).
+
+        With `whole` these are all the arrays there are, and none is cut from the data again.
+        """
+        given = changed if whole else {**(self.changed or {}), **changed}
+        return replace(self, changed=dict(given), whole=whole or self.whole)
 
     def permuted(self, rng: np.random.Generator) -> Samples:
         """Return samples whose targets are shuffled: nothing is left to learn.

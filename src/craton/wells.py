@@ -11,6 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.checks import Finding
+from craton.io.well_alignment import well_scales
+from craton.io.well_features import IN_BED
 from craton.samples import Inputs, Parts, Windows, make_index
 
 SHORT = 50
@@ -24,8 +26,10 @@ SHIFTED = 0.75
 class LogWindows(Windows):
     """Rows of wells with the rows above and below.
 
-    Inputs are those of `Windows`, ``x`` (sample, curve) and ``sequence`` (sample, curve, lag), and
-    ``bed`` (sample, variable): what is known of the bed or formation that a row lies in.
+    Inputs are those of `Windows`, ``x`` (sample, curve) and ``sequence`` (sample, curve, lag);
+    ``bed`` (sample, variable), what is known of the bed or formation that a row lies in; and
+    ``scale`` (sample, log, 2), median and interquartile range of each log in the row's own well,
+    NaN where the well has too few values of it.
 
     Parameters
     ----------
@@ -48,12 +52,20 @@ class LogWindows(Windows):
         columns = [data[b].to_numpy().astype(np.float32)[rows] for b in self.beds]
         if columns:
             found["bed"] = np.stack(columns, axis=1)
+        found["scale"] = self._scales(data, rows)
         return found
+
+    def _scales(self, data: xr.Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        well = data[self.group].to_numpy().astype(str)
+        names, number = np.unique(well, return_inverse=True)
+        median, spread = well_scales(data, self.features[: self.logs], names.tolist())
+        return np.stack([median, spread], axis=2).astype(np.float32)[number.ravel()[rows]]
 
     def parts(self, data: xr.Dataset) -> Parts:
         found = super().parts(data)
         for i, name in enumerate(self.beds):
-            found["variable"][name] = {"bed": (slice(None), i)}
+            curve = name.removesuffix(IN_BED)
+            found["variable"].setdefault(curve, {})["bed"] = (slice(None), i)
         return found
 
     def whole(self, data: xr.Dataset, groups: NDArray[np.str_]) -> pd.DataFrame:
@@ -80,7 +92,9 @@ def well_findings(data: xr.Dataset, logs: Sequence[str]) -> list[Finding]:
         for line in str(data.attrs.get("findings", "")).splitlines()
     ]
     rows = {w: np.flatnonzero(well == w) for w in names}
-    text = f"{len(names)} wells, {min(map(len, rows.values()))} to {max(map(len, rows.values()))} rows"
+    text = (
+        f"{len(names)} wells, {min(map(len, rows.values()))} to {max(map(len, rows.values()))} rows"
+    )
     found.append(Finding("info", text, "wells"))
     for w in names:
         if len(rows[w]) < SHORT:
@@ -114,6 +128,8 @@ def _curve_findings(
     off = {w: (q[1] - middle) / width for w, q in own.items()}
     odd = [f"{w} by {s:+.1f}" for w, s in off.items() if abs(s) > SHIFTED]
     if odd:
-        text = f"the median is off in {', '.join(odd)} interquartile ranges: another vintage or rock"
+        text = (
+            f"the median is off in {', '.join(odd)} interquartile ranges: another vintage or rock"
+        )
         found.append(Finding("info", text, where))
     return found

@@ -86,7 +86,7 @@ def test_gradients_reach_the_report():
     from craton.engine import run
     from craton.report.html import render
 
-    task = replace(worlds.LABELS, models={"mlp": MLP(**SMALL)})
+    task = replace(worlds.LABELS, models={"mlp": MLP(**{**SMALL, "epochs": 60})})
     result = run(worlds.config_of(task, audit=False), None, task=task)
     found = result.explanation.gradients.set_index("name")["effect"]
     assert found["signal"] > 3 * found["noise"]

@@ -1,4 +1,4 @@
-"""Monthly fields as anomalies: months, monthly means of a reference period, differences from them."""
+"""Monthly fields as anomalies: differences from the monthly means of a reference period."""
 
 from __future__ import annotations
 
@@ -9,13 +9,33 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from craton.errors import DataError
+from craton.errors import ConfigError, DataError
 
 Period = tuple[str, str]
 """First and last month, such as 1961-01 and 1990-12."""
 
 LARGEST = 8.0
 """Largest root-mean-square of anomalies, in degC; that of absolute temperatures exceeds it."""
+
+
+def moment(text: str) -> pd.Timestamp:
+    """Read a date or month.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+
+    Examples
+    --------
+    >>> str(moment("1997-06").date())
+    '1997-06-01'
+    """
+    try:
+        found = pd.Timestamp(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no date", fix="write 1997-06 or 1997-06-30") from None
+    return found
 
 
 def months_of(data: xr.Dataset) -> NDArray[np.datetime64]:
@@ -39,9 +59,7 @@ def calendar(months: NDArray[np.datetime64]) -> NDArray[np.int64]:
     return np.asarray(months.astype(np.int64) % 12)
 
 
-def monthly_means(
-    values: NDArray[Any], months: NDArray[np.datetime64]
-) -> NDArray[np.float64]:  # fmt: skip
+def monthly_means(values: NDArray[Any], months: NDArray[np.datetime64]) -> NDArray[np.float64]:
     """Mean of each calendar month.
 
     Parameters
@@ -76,47 +94,41 @@ def is_seasonal(values: NDArray[Any], months: NDArray[np.datetime64]) -> bool:
     return bool(np.nanmean(normal**2) > 0.5 * np.nanmean(values.astype(float) ** 2))
 
 
-def require_anomalies(field: xr.Dataset, variable: str, where: str | None) -> xr.Dataset:
-    """Return the field if it may be anomalies.
-
-    Raises
-    ------
-    DataError
-        If its root-mean-square is that of absolute temperatures.
-    """
-    size = float(np.sqrt(np.nanmean(field[variable].to_numpy().astype(float) ** 2)))
-    if size > LARGEST:
-        raise DataError(
-            f"the root-mean-square is {size:.1f} degC: absolute temperatures, where anomalies "
-            "were expected",
-            where=where,
-            fix="subtract the monthly means, or train with --set climatology=subtract",
-        )
-    return field
-
-
-def subtract_climatology(
-    field: xr.Dataset, period: Period, variable: str, where: str | None = None
+def to_anomalies(
+    field: xr.Dataset, period: Period | None, variable: str, where: str | None = None
 ) -> xr.Dataset:
-    """Subtract the monthly means of a reference period.
+    """Subtract the monthly means of a reference period, or check that anomalies came.
 
     Parameters
     ----------
     field : xr.Dataset
-        `variable` (time, point), monthly.
-    period : tuple of str
-        First and last month.
+        `variable` (time, point), monthly, degC.
+    period : tuple of str, optional
+        First and last month; None takes the field for anomalies.
+    where : str, optional
+        What to name in a message.
 
     Returns
     -------
     xr.Dataset
-        With ``climatology`` (month, point) and the attribute ``reference_period``.
+        With a period, also ``climatology`` (month, point) and the attribute ``reference_period``.
 
     Raises
     ------
     DataError
-        If the field does not cover nine tenths of the period.
+        If the field does not cover nine tenths of the period, or without a period if its
+        root-mean-square is that of absolute temperatures.
     """
+    if period is None:
+        size = float(np.sqrt(np.nanmean(field[variable].to_numpy().astype(float) ** 2)))
+        if size > LARGEST:
+            raise DataError(
+                f"the root-mean-square is {size:.1f} degC: absolute temperatures, where "
+                "anomalies were expected",
+                where=where,
+                fix="subtract the monthly means, or train with --set climatology=subtract",
+            )
+        return field
     values, months = field[variable].to_numpy(), months_of(field)
     first, last = (np.datetime64(m, "M") for m in period)
     there = (months >= first) & (months <= last)

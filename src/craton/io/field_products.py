@@ -18,6 +18,13 @@ from craton.io.netcdf import write_netcdf
 REFERENCE = {"standard_name": "forecast_reference_time", "long_name": "issue time", "axis": "T"}
 LEAD = {"long_name": "calendar months after the month of issue", "units": "1"}
 QUANTILE = {"long_name": "probability that the value is not exceeded", "units": "1"}
+TIME = {
+    "standard_name": "time",
+    "long_name": "first day of the month forecast",
+    "units": "days since 1850-01-01",
+    "calendar": "standard",
+    "bounds": "time_bnds",
+}
 PERIOD = {
     "standard_name": "forecast_period",
     "long_name": "middle of the month forecast, after the issue time",
@@ -76,7 +83,7 @@ def forecast_dataset(
         "forecast_reference_time": ("forecast_reference_time", issued.to_numpy(), REFERENCE),
         "lead": ("lead", leads, LEAD),
         "quantile": ("quantile", predicted["quantile"].to_numpy(), QUANTILE),
-        "time": (when, start, {"standard_name": "time", "bounds": "time_bnds"}),
+        "time": (when, _days(start), TIME),
         "forecast_period": (when, days, PERIOD),
     }
     units = {"units": str(predicted[variable].attrs.get("units", "degC"))}
@@ -93,7 +100,7 @@ def forecast_dataset(
             place(np.where(seen, values, np.nan)),
             {**monthly, "long_name": title},
         ),
-        "time_bnds": ((*when, "bounds"), np.stack([start, end], axis=-1)),
+        "time_bnds": ((*when, "bounds"), np.stack([_days(start), _days(end)], axis=-1)),
     }
     for name in predicted.data_vars:
         if name != variable:
@@ -147,6 +154,11 @@ def write_region_forecast(path: Path, predicted: xr.Dataset, issued: pd.Datetime
     """Write `region_table` as CSV, whole or not at all."""
     with atomic(path) as part:
         region_table(predicted, issued).to_csv(part, index=False)
+
+
+def _days(times: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """Days since 1850, so that a time and its bounds are surely in the same units."""
+    return np.asarray((times - np.datetime64("1850-01-01")) // np.timedelta64(1, "D"))
 
 
 def _layout(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
@@ -14,6 +15,7 @@ Box = tuple[float, float, float, float]
 """South, north, west, east, in degrees; longitudes as 0 to 360 or -180 to 180."""
 
 MOST_POINTS = 4000
+"""Most cells of a field whose covariances are taken."""
 
 
 def inside(lat: NDArray[np.float64], lon: NDArray[np.float64], box: Box) -> NDArray[np.bool_]:
@@ -120,24 +122,84 @@ def join(ds: xr.Dataset, cell: float, variable: str = "sst") -> xr.Dataset:
     )
 
 
-def lay_out(ds: xr.Dataset, box: Box, cell: float | None = None) -> xr.Dataset:
+def lay_out(
+    ds: xr.Dataset, box: Box, cell: float | None = None, known_as: str | None = None
+) -> xr.Dataset:
     """Cut a box and average its points over cells, if a side is given.
+
+    Parameters
+    ----------
+    ds : xr.Dataset
+        With ``lat`` and ``lon`` on ``point``.
+    box : tuple of float
+        South, north, west, east.
+    cell : float, optional
+        Side in degrees.
+    known_as : str, optional
+        What `describe` must say of the points.
 
     Raises
     ------
     ConfigError
         If no point lies in the box.
     DataError
-        If there are more points than covariances can be taken of.
+        If there are more points than covariances can be taken of, or they are not those known.
     """
     found = cut(ds, box)
     found = found if cell is None else cut(join(found, cell), (-90.0, 90.0, 0.0, 360.0))
-    if found.sizes["point"] > MOST_POINTS:
+    where = str(ds.attrs.get("source", "")) or None
+    if cell is not None and found.sizes["point"] > MOST_POINTS:
         raise DataError(
             f"{found.sizes['point']} points, at most {MOST_POINTS} can be handled",
+            where=where,
             fix="choose a smaller domain or larger cells (--set cell=5)",
         )
+    if known_as is not None and describe(found) != known_as:
+        raise DataError(
+            f"the grid is {describe(found)}; the model was trained on {known_as}",
+            where=where,
+            fix="bring the data to that grid, or train on these data",
+        )
     return found
+
+
+def region_weights(
+    ds: xr.Dataset, regions: Mapping[str, Box], variable: str
+) -> dict[str, NDArray[np.float64]]:
+    """Weights (point,) of the points in boxes, by the cosine of latitude, summing to one.
+
+    Points where `variable` has no value at any time get no weight.
+
+    Raises
+    ------
+    ConfigError
+        If a region has no point with a value.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"sst": (("time", "point"), [[1.0, 2.0, np.nan]])},
+    ...                 {"lat": ("point", [0.0, 9.0, 1.0]), "lon": ("point", [-150.0] * 3)})
+    >>> region_weights(ds, {"nino34": (-5, 5, 190, 240)}, "sst")["nino34"].tolist()
+    [1.0, 0.0, 0.0]
+    """
+    lat, lon = ds["lat"].to_numpy(), ds["lon"].to_numpy()
+    seen = ds[variable].notnull().any("time").to_numpy()
+    found = {}
+    for name, box in regions.items():
+        weights = np.where(inside(lat, lon, box) & seen, np.cos(np.deg2rad(lat)), 0.0)
+        if not weights.any():
+            raise ConfigError(
+                f"no cell that has data lies in the region '{name}', {list(box)}",
+                where=str(ds.attrs.get("source", "")) or None,
+                fix="--set 'regions={NAME: [SOUTH, NORTH, WEST, EAST]}', or a larger domain",
+            )
+        found[name] = weights / weights.sum()
+    return found
+
+
+def is_grid(ds: xr.Dataset) -> bool:
+    """Tell whether the points lie on a grid of latitudes and longitudes."""
+    return axes(ds["lat"].to_numpy(), ds["lon"].to_numpy()) is not None
 
 
 def axes(

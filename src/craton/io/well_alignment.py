@@ -52,7 +52,7 @@ def alignment(ds: xr.Dataset, curves: Sequence[str]) -> xr.Dataset:
     array([ 49.5, 109. ])
     """
     wells = list(dict.fromkeys(str(w) for w in ds["well"].values.tolist()))
-    median, spread = _scales(ds, curves, wells)
+    median, spread = well_scales(ds, curves, wells)
     empty = np.isnan(median).all(axis=0)
     if empty.any():
         raise DataError(
@@ -107,7 +107,7 @@ def apply_alignment(ds: xr.Dataset, parameters: xr.Dataset, strength: float = 1.
     curves = [str(c) for c in parameters["curve"].values.tolist()]
     names = np.array([str(w) for w in ds["well"].values.tolist()])
     wells = list(dict.fromkeys(names.tolist()))
-    median, spread = _scales(ds, curves, wells)
+    median, spread = well_scales(ds, curves, wells)
     target = parameters["reference_median"].values
     width = parameters["reference_spread"].values
     out = ds.copy()
@@ -160,9 +160,16 @@ def align_wells(
     return apply_alignment(ds, reference)
 
 
-def _scales(
+def well_scales(
     ds: xr.Dataset, curves: Sequence[str], wells: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Median and interquartile range of each curve in each well.
+
+    Returns
+    -------
+    median, spread : ndarray, shape (well, curve)
+        NaN where a well has fewer than 30 values or no spread.
+    """
     median = np.full((len(wells), len(curves)), np.nan)
     spread = median.copy()
     names = np.array([str(w) for w in ds["well"].values.tolist()])

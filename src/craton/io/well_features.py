@@ -16,6 +16,9 @@ from craton.io.wells import _canonical
 BEDS = ("formation", "bed_thickness", "bed_position", "above_base", "below_top")
 """Variables that `add_beds` makes."""
 
+IN_BED = " in bed"
+"""What follows a log's name where its distance from the bed's mean is meant."""
+
 NOT_LOGS = (
     "x", "y", "z", "x_loc", "y_loc", "z_loc", "lat", "lon", "latitude", "longitude", "easting",
     "northing", "tvd", "tvdss", "depth_md", "dept_md", "md", "index", "bs", "bit_size",
@@ -46,7 +49,11 @@ def is_resistivity(unit: str) -> bool:
 
 
 def add_beds(
-    ds: xr.Dataset, formation: str | None, order: Sequence[str], marks: Sequence[str] = ()
+    ds: xr.Dataset,
+    formation: str | None,
+    order: Sequence[str],
+    marks: Sequence[str] = (),
+    logs: Sequence[str] = (),
 ) -> xr.Dataset:
     """Add what a row's bed is: which formation, how thick, and where in it the row lies.
 
@@ -62,13 +69,16 @@ def add_beds(
         Formations from the top down; a formation that is not among them becomes NaN.
     marks : sequence of str
         Numeric variables of few values that change at the borders of beds (marine, non-marine).
+    logs : sequence of str
+        Logs whose distance from their mean over the bed is added, which no offset of a tool
+        changes.
 
     Returns
     -------
     xr.Dataset
         A copy with ``formation`` (place in `order`), ``bed_thickness`` (m), ``bed_position``
-        (0 at the top, 1 at the base), ``above_base`` and ``below_top`` (m). Where there is
-        neither formation nor mark, all are NaN.
+        (0 at the top, 1 at the base), ``above_base`` and ``below_top`` (m), and ``LOG in bed``
+        in the log's unit. Where there is neither formation nor mark, all are NaN.
 
     Examples
     --------
@@ -81,6 +91,7 @@ def add_beds(
     n = ds.sizes["row"]
     depth, well = ds["depth"].to_numpy(), ds["well"].to_numpy().astype(str)
     number = np.full(n, np.nan)
+    inside = {log: np.full(n, np.nan) for log in logs}
     here = [m for m in marks if m in ds]
     keys = [well, *(ds[m].to_numpy() for m in here)]
     if formation is not None and formation in ds:
@@ -103,10 +114,17 @@ def add_beds(
             "above_base": base - depth,
             "below_top": depth - top,
         }
+        for log in logs:
+            values = ds[log].to_numpy().astype(float)
+            there = np.isfinite(values)
+            total = np.bincount(bed, np.where(there, values, 0.0))
+            inside[log] = values - (total / np.maximum(np.bincount(bed, there), 1))[bed]
     found["formation"] = number
     units = {"bed_thickness": "m", "above_base": "m", "below_top": "m"}
     for name in BEDS:
         out[name] = ("row", found[name], {"units": units.get(name, "1")})
+    for log, values in inside.items():
+        out[log + IN_BED] = ("row", values, {"units": str(ds[log].attrs.get("units", ""))})
     return out
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
+import pydantic
 import xarray as xr
 from numpy.typing import NDArray
 
 from craton.config import Config as Settings
-from craton.errors import ModelError
+from craton.errors import BundleError, ModelError
 from craton.models.base import Fitting, Model, State, class_prediction, need, sub_state
 from craton.models.imputation import NormalImputer
 from craton.models.markov import FaciesChain, mark_codes
@@ -22,6 +24,9 @@ from craton.splits import ByGroup
 from craton.wells import LogWindows
 
 Array = NDArray[Any]
+
+OFFSET, GAIN = 0.3, 0.1
+"""Spread of a tool's offset, in interquartile ranges, and of the logarithm of its gain."""
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
 """Weights of the neighbours' evidence that are tried inside the training wells; 0 smooths not."""
@@ -46,14 +51,21 @@ class AlongWell(Model):
 
         Attributes
         ----------
-        context : {"row", "window", "sequence"}
-            What the inner model sees: the row's curves alone; these, the bed, and features of the
-            window; or the bed and the window itself.
+        context : {"row", "bed", "window", "sequence"}
+            What the inner model sees: the row's curves alone; these and the bed; these and
+            features of the window; or the bed and the window itself.
+        aligned : bool
+            Bring each log of each well to the training wells' median and interquartile range.
+        vintages : int
+            Copies of the training wells that are added, each log of each with an offset and a gain
+            drawn at random, as another tool of another decade would have read them.
         smooth : bool
             Bring the classes of a well together by a Markov chain.
         """
 
-        context: Literal["row", "window", "sequence"] = "window"
+        context: Literal["row", "bed", "window", "sequence"] = "bed"
+        aligned: bool = False
+        vintages: int = pydantic.Field(0, ge=0, le=20)
         smooth: bool = False
 
     Inner: ClassVar[type[Model]]
@@ -62,8 +74,6 @@ class AlongWell(Model):
         target = train.target
         if not target.categories:
             raise ModelError(f"{type(self).__name__} predicts classes, '{target.name}' is a number")
-        if not isinstance(train.gather, LogWindows):
-            raise ModelError("a model along wells needs samples cut by LogWindows")
         self._learn(train, fitting)
         if self.config.smooth:
             truth = train.observed()[target.name].to_numpy()
@@ -74,39 +84,60 @@ class AlongWell(Model):
         return self
 
     def _learn(self, train: Samples, fitting: Fitting) -> None:
-        inputs = train.inputs()
-        self.imputer = NormalImputer.fit(inputs["x"])
+        inputs, logs = train.inputs(), _gather(train).logs
+        x = inputs["x"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a curve without any value
+            low, middle, high = np.nan_to_num(
+                np.nanquantile(x[:, :logs], [0.25, 0.5, 0.75], axis=0)
+            )
+        self.scale = np.stack([middle, np.where(high > low, high - low, 1.0)], axis=1)
         settings = self.config.model_dump(exclude=set(AlongWell.Config.model_fields))
         self.inner = self.Inner(**settings)
-        self.inner.fit(self._prepared(train, inputs), fitting)
         self._said: dict[str, tuple[xr.Dataset, Array, Array, Array]] = {}
+        if self.config.aligned:
+            inputs = align(inputs, self.scale)
+        self.imputer = NormalImputer.fit(inputs["x"])
+        copies = self.config.vintages + 1
+        rng = np.random.default_rng(fitting.seed)
+        many = [self._features(inputs, logs)]
+        for _ in range(copies - 1):
+            other = another_vintage(inputs, self.scale, train.index["group"].to_numpy(str), rng)
+            many.append(self._features(other, logs))
+        # copies of a row stand together, so that parts kept out in blocks keep them all out
+        given = {
+            k: np.stack([m[k] for m in many], axis=1).reshape(-1, *v.shape[1:])
+            for k, v in many[0].items()
+        }
+        train = train.take(np.repeat(np.arange(len(train)), copies))
+        self.inner.fit(replace(train, gather=_Bare(_gather(train)), changed=given), fitting)
 
-    def _prepared(self, samples: Samples, inputs: Inputs) -> Samples:
-        """The samples as the inner model sees them."""
-        gather = samples.gather
-        assert isinstance(gather, LogWindows)
+    def _features(self, inputs: Inputs, logs: int) -> Inputs:
+        """What the inner model sees of inputs that are aligned if that is asked for."""
         x, bed = self.imputer.fill(inputs["x"]), {k: inputs[k] for k in ("bed",) if k in inputs}
         if self.config.context == "row":
-            given: Inputs = {"x": x}
-        else:
-            windows = self.imputer.fill_windows(inputs["sequence"])
-            if self.config.context == "sequence":
-                given = {**bed, "sequence": windows}
-            else:
-                given = {"x": x, **bed, "window": window_features(windows[:, : gather.logs])}
-        return replace(samples, gather=_Bare(gather), changed=given)
+            return {"x": x}
+        if self.config.context == "bed":
+            return {"x": x, **bed}
+        windows = self.imputer.fill_windows(inputs["sequence"])
+        if self.config.context == "sequence":
+            return {**bed, "sequence": windows}
+        return {"x": x, **bed, "window": window_features(windows[:, :logs])}
 
     def _own(self, samples: Samples) -> Array:
         """Probabilities by the inner model, each sample from its own window."""
-        found = self.inner.predict(self._prepared(samples, samples.inputs()))
+        inputs, gather = samples.inputs(), _gather(samples)
+        if self.config.aligned:
+            inputs = align(inputs, self.scale)
+        given = self._features(inputs, gather.logs)
+        found = self.inner.predict(replace(samples, gather=_Bare(gather), changed=given))
         p = found[samples.target.name].transpose("sample", "category").to_numpy()
         return np.asarray(p, np.float64)
 
     @staticmethod
     def _marks(samples: Samples, inputs: Inputs) -> Array:
         """The first constraint (marine or not) where the wells have one."""
-        assert isinstance(samples.gather, LogWindows)
-        x, logs = inputs["x"], samples.gather.logs
+        x, logs = inputs["x"], _gather(samples).logs
         return x[:, logs] if x.shape[1] > logs else np.full(len(x), np.nan)
 
     def predict(self, samples: Samples) -> xr.Dataset:
@@ -133,8 +164,7 @@ class AlongWell(Model):
         """Rows of a well, their probabilities and marks; kept, since explanations ask again."""
         known = self._said.get(well)
         if known is None or known[0] is not samples.data:
-            assert isinstance(samples.gather, LogWindows)
-            index = samples.gather.whole(samples.data, np.array([well]))
+            index = _gather(samples).whole(samples.data, np.array([well]))
             every = Samples(samples.data, index, samples.gather)
             mark = mark_codes(self._marks(every, every.inputs()), self.chain.values)
             known = (samples.data, index.index.to_numpy(), self._own(every), mark)
@@ -162,13 +192,17 @@ class AlongWell(Model):
     def state(self) -> State:
         found = {f"inner.{k}": v for k, v in self.inner.state().items()}
         found |= {f"imputer.{k}": v for k, v in self.imputer.state().items()}
+        found["scale"] = self.scale
         if self.config.smooth:
             found |= {f"chain.{k}": v for k, v in self.chain.state().items()}
             found["weight"] = np.array([self.weight])
         return found
 
     def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        need(arrays, "imputer.mean", "imputer.covariance")
+        need(arrays, "imputer.mean", "imputer.covariance", "scale")
+        self.scale = arrays["scale"]
+        if self.scale.ndim != 2 or self.scale.shape[1] != 2 or not (self.scale[:, 1] > 0).all():
+            raise BundleError("the wells' scales are not a median and a spread for each log")
         self.imputer = NormalImputer.from_state(sub_state(arrays, "imputer"))
         settings = self.config.model_dump(exclude=set(AlongWell.Config.model_fields))
         self.inner = self.Inner(**settings).with_state(sub_state(arrays, "inner"))
@@ -244,6 +278,52 @@ def window_features(windows: NDArray[Any]) -> NDArray[np.float32]:
         w[:, :, mid] - whole,
     ]
     return np.ascontiguousarray(np.stack(found, axis=2).reshape(n, curves * 7))
+
+
+def align(inputs: Inputs, scale: Array) -> Inputs:
+    """Move each well's logs to a common median and interquartile range.
+
+    Parameters
+    ----------
+    inputs : dict
+        Of `LogWindows`. A log whose own scale is not known in a well stays as it is there.
+    scale : ndarray, shape (log, 2)
+        Median and interquartile range to move to.
+    """
+    own = inputs["scale"]
+    gain = np.where(np.isfinite(own[:, :, 1]), scale[:, 1] / own[:, :, 1], 1.0)
+    offset = np.where(np.isfinite(own[:, :, 0]), scale[:, 0] - gain * own[:, :, 0], 0.0)
+    return _moved(inputs, gain, offset)
+
+
+def another_vintage(
+    inputs: Inputs, scale: Array, group: NDArray[np.str_], rng: np.random.Generator
+) -> Inputs:
+    """The same wells as other tools might have logged them, by `OFFSET` and `GAIN`."""
+    _, number = np.unique(group, return_inverse=True)
+    shape = (int(number.max()) + 1, len(scale))
+    gain = np.exp(GAIN * rng.standard_normal(shape))
+    offset = OFFSET * scale[:, 1] * rng.standard_normal(shape) + (1 - gain) * scale[:, 0]
+    return _moved(inputs, gain[number.ravel()], offset[number.ravel()])
+
+
+def _moved(inputs: Inputs, gain: Array, offset: Array) -> Inputs:
+    """Logs times gain plus offset, both (sample, log); distances from the bed's mean times gain."""
+    logs = gain.shape[1]
+    x, windows = inputs["x"].copy(), inputs["sequence"].copy()
+    x[:, :logs] = gain * x[:, :logs] + offset
+    windows[:, :logs] = gain[:, :, None] * windows[:, :logs] + offset[:, :, None]
+    found = {**inputs, "x": x, "sequence": windows}
+    if "bed" in inputs:
+        found["bed"] = inputs["bed"].copy()
+        found["bed"][:, -logs:] *= gain
+    return found
+
+
+def _gather(samples: Samples) -> LogWindows:
+    if not isinstance(samples.gather, LogWindows):
+        raise ModelError("a model along wells needs samples cut by LogWindows")
+    return samples.gather
 
 
 class _Bare:

@@ -62,9 +62,7 @@ class NormalImputer:
         found = cls(np.zeros(x.shape[1]), np.eye(x.shape[1]))
         for _ in range(STEPS if not there.all() else 1):
             found = found._step(z, there)
-        return cls(
-            mean + scale * found.mean, found.covariance * np.multiply.outer(scale, scale)
-        )
+        return cls(mean + scale * found.mean, found.covariance * np.multiply.outer(scale, scale))
 
     def _step(self, z: NDArray[np.float64], there: NDArray[np.bool_]) -> NormalImputer:
         filled, spread = self._conditional(z, there)

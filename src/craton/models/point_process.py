@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -57,6 +58,31 @@ class Window(NamedTuple):
     any_event: Floats
 
 
+@dataclass(frozen=True)
+class OnCells:
+    """A density whose probability of each cell is computed once for all windows."""
+
+    density: Density
+    share: Floats
+
+    @property
+    def area(self) -> float:
+        """Area of the region in km2."""
+        return self.density.area
+
+    def at(self, x: Floats, y: Floats) -> Floats:
+        """Density at points."""
+        return self.density.at(x, y)
+
+    def in_cells(self, cells: Floats) -> Floats:
+        """Probability of the cells that it was made for."""
+        return self.share
+
+    def sample(self, rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
+        """Draw `n` points."""
+        return self.density.sample(rng, n)
+
+
 class PointProcess(Model):
     """Base: fits on the catalogue before the last training issue, forecasts window by window."""
 
@@ -83,8 +109,11 @@ class PointProcess(Model):
         ]
         return _dataset(windows, samples, region)
 
+    density: Density
+
     def _ready(self, region: Region) -> None:
         """Compute what all windows share."""
+        self.on_cells = OnCells(self.density, self.density.in_cells(region.cells))
 
     @abstractmethod
     def _learn(
@@ -121,16 +150,12 @@ class UniformPoisson(PointProcess):
     def _density(self, events: Floats, region: Region) -> Density:
         return UniformDensity.of(region.outline)
 
-    def _ready(self, region: Region) -> None:
-        share = self.density.in_cells(region.cells)
-        self.share = share / share.sum()
-
     def _window(self, history: Floats, inputs: Inputs, i: int, region: Region) -> Window:
         from scipy.stats import poisson
 
         total = self.rate * float(inputs["horizon"][i])
         above = _above(self.beta, region)
-        counts = total * self.share
+        counts = total * self.on_cells.share / self.on_cells.share.sum()
         probability = 1 - np.exp(-above[:, None] * counts[None, :])
         number = poisson.ppf(QUANTILES, total).astype(float)
         return Window(counts, probability, number, 1 - np.exp(-above * total))
@@ -216,7 +241,7 @@ class ETAS(PointProcess):
         t0 = float(inputs["t0"][i])
         found = forecast_thresholds(
             self.parameters, Events(*(np.ascontiguousarray(history[:, k]) for k in range(4))),
-            (t0, t0 + float(inputs["horizon"][i])), region.cells, self.density,
+            (t0, t0 + float(inputs["horizon"][i])), region.cells, self.on_cells,
             # the least is all events: magnitudes are binned, so half a bin is taken off
             (region.mc, *(m - region.delta_m / 2 for m in region.thresholds)),
             m_max=M_MAX, n_catalogs=self.config.catalogs,

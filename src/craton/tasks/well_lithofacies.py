@@ -21,9 +21,9 @@ from craton.data.registry import locate
 from craton.data.wells import synthetic_wells
 from craton.errors import DataError, nearest
 from craton.io.files import atomic
-from craton.io.well_alignment import alignment, apply_alignment
 from craton.io.well_features import (
     BEDS,
+    IN_BED,
     add_beds,
     describe,
     formation_order,
@@ -41,7 +41,7 @@ from craton.models.deep import TCN
 from craton.models.imputation import imputation_errors
 from craton.models.linear import Logistic
 from craton.models.svm import SVM
-from craton.models.trees import ExtraTrees, RandomForest
+from craton.models.trees import ExtraTrees
 from craton.report.section import Section
 from craton.result import Result
 from craton.samples import Samples, Target, make_index
@@ -84,9 +84,7 @@ class WellConfig(Config):
         Rows of the window above, and below.
     thin : int
         Every so many labelled rows are a sample; windows use all rows.
-    align : bool
-        Bring each log of each well to the common median and interquartile range.
-    reference, units, typical, order, step
+    units, typical, order, step
         Pinned by the training wells.
     """
 
@@ -104,8 +102,6 @@ class WellConfig(Config):
     train_only: tuple[str, ...] = ()
     half: int = pydantic.Field(10, ge=2, le=200)
     thin: int = pydantic.Field(1, ge=1, le=1000)
-    align: bool = False
-    reference: dict[str, tuple[float, float]] = pydantic.Field(default_factory=dict)
     units: dict[str, str] = pydantic.Field(default_factory=dict)
     typical: dict[str, tuple[float, float, float]] = pydantic.Field(default_factory=dict)
     order: tuple[str, ...] = ()
@@ -167,11 +163,6 @@ def resolve(data: xr.Dataset, config: WellConfig) -> WellConfig:
         "step": typical_step(data["depth"].to_numpy(), data["well"].to_numpy().astype(str)),
         "order": config.order or (formation_order(data, formation) if formation else ()),
     }
-    if config.align and not config.reference:
-        measured = alignment(data, logs)
-        pairs = zip(measured["reference_median"].values, measured["reference_spread"].values,
-                    strict=True)  # fmt: skip
-        found["reference"] = {c: (float(m), float(s)) for c, (m, s) in zip(logs, pairs, strict=True)}
     return config.model_copy(update=found)
 
 
@@ -182,21 +173,18 @@ def samples(data: xr.Dataset, config: WellConfig, future: bool) -> Samples:
     data = match_training(
         data, curves, config.units, config.typical, config.step, config.data or "example"
     )
-    if config.reference:
-        at = {"reference_median": 0, "reference_spread": 1}
-        values = {k: ("curve", [p[i] for p in config.reference.values()]) for k, i in at.items()}
-        data = apply_alignment(data, xr.Dataset(values, {"curve": list(config.reference)}))
     for curve in config.curves:
         if is_resistivity(config.units.get(curve, "")):
             logarithm = np.log10(np.maximum(data[curve].to_numpy(), 1e-3))
             data = data.assign({curve: ("row", logarithm, {"units": "log10(ohm.m)"})})
-    data = add_beds(data, config.formation, config.order, config.constraints[:1])
+    data = add_beds(data, config.formation, config.order, config.constraints[:1], config.curves)
+    beds = (*BEDS, *(c + IN_BED for c in config.curves))
     target = Target(config.target, config.categories, config.codes)
     place = {c: i for i, c in enumerate(config.categories)}
     near = {place[k]: tuple(place[v] for v in vs) for k, vs in config.neighbours.items()}
     gather = LogWindows(
         curves, target, curves, config.half, "well",
-        logs=len(config.curves), beds=BEDS, neighbours=near,
+        logs=len(config.curves), beds=beds, neighbours=near,
     )  # fmt: skip
     index = make_index(data.sizes["row"], group=data["well"].to_numpy())
     if future:
@@ -361,13 +349,18 @@ TASK = Task(
     samples=samples,
     splitter=splitter,
     models={
-        "extra-trees": along_well(ExtraTrees, trees=300, min_leaf=2),
-        "extra-trees-markov": along_well(ExtraTrees, trees=300, min_leaf=2, smooth=True),
-        "random-forest": along_well(RandomForest, trees=200, min_leaf=2),
-        "lightgbm": along_well(LightGBM),
-        "logistic": along_well(Logistic, smooth=True),
-        "svm": along_well(SVM),
-        "tcn": along_well(TCN, context="sequence"),
+        "extra-trees": along_well(ExtraTrees, trees=200, min_leaf=8, vintages=3),
+        "extra-trees-window": along_well(
+            ExtraTrees, trees=200, min_leaf=8, vintages=3, context="window"
+        ),
+        "extra-trees-aligned": along_well(
+            ExtraTrees, trees=200, min_leaf=8, vintages=3, aligned=True
+        ),
+        "extra-trees-markov": along_well(ExtraTrees, trees=100, min_leaf=4, smooth=True),
+        "lightgbm": along_well(LightGBM, rounds=80, leaves=7, min_leaf=40),
+        "logistic": along_well(Logistic, penalty=10.0, context="window"),
+        "svm": along_well(SVM, cost=1.0, aligned=True),
+        "tcn": along_well(TCN, context="sequence", epochs=12),
     },
     # Hall's support vector machine on single depths is the contest's own starting point
     baselines={"frequency": Frequency(), "svm-rows": along_well(SVM, context="row", cost=10.0)},

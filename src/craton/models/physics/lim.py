@@ -158,9 +158,9 @@ class LIM(Model):
         a, b = a[known], b[known]
         self.covariance, lagged = a.T @ a / len(a), b.T @ a / len(a)
         unit = np.trace(self.covariance) / len(a.T) * np.eye(len(a.T))
-        for self.shrinkage in (self.config.shrinkage, *SHRINKAGES):
-            bent = self.covariance + self.shrinkage * unit
-            self.operator = np.linalg.solve(bent.T, lagged.T).T
+        for shrinkage in (self.config.shrinkage, *SHRINKAGES):
+            bent = self.covariance + shrinkage * unit
+            self.operator, self.shrinkage = np.linalg.solve(bent.T, lagged.T).T, shrinkage
             if abs(np.linalg.eigvals(self.operator)).max() < 1:
                 break
         else:
