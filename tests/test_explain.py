@@ -160,8 +160,8 @@ def test_a_slow_run_shuffles_fewer_samples_and_says_so():
     which = np.zeros(len(samples), np.int64)
     pool = Pool(samples, samples.inputs(), which, result.fitted, result.metrics[0], result.blocks)
     _, n, notes = importance_of(pool, 0.0, lambda *a: None, n=100, seed=0, level=0.95)
-    assert n == 50
-    assert notes == ["50 of 400 test samples were shuffled, because the models are slow"]
+    assert n == 10
+    assert notes == ["10 of 400 test samples were shuffled, because the models are slow"]
 
 
 def test_a_part_of_a_shared_array_changes_alone_and_is_never_batched():

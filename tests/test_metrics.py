@@ -253,3 +253,31 @@ def test_a_prediction_that_is_not_finite_is_refused_with_its_model_and_sample() 
     with pytest.raises(ModelError, match=r"forest: the prediction of 'f' .* sample 1"):
         metrics.require_finite(p, "forest")
     metrics.require_finite(p.isel(sample=[0]), "forest")
+
+
+def test_weights_count_a_cell_as_if_it_came_that_often() -> None:
+    rng = np.random.default_rng(3)
+    y, q = rng.normal(size=(5, 2, 3)), np.sort(rng.normal(size=(5, 2, 3, 3)), axis=-1)
+    y[0, 0, 0] = np.nan
+    often = np.array([1, 3, 2])
+    dims = ("sample", "lead", "point")
+    levels = {"quantile": [0.1, 0.5, 0.9]}
+    o = xr.Dataset({"t": (dims, y)})
+    p = xr.Dataset({"t": ((*dims, "quantile"), q)}, levels)
+    o_many = xr.Dataset({"t": (dims, np.repeat(y, often, axis=2))})
+    p_many = xr.Dataset({"t": ((*dims, "quantile"), np.repeat(q, often, axis=2))}, levels)
+    for kind in (metrics.crps, metrics.rmse, metrics.anomaly_correlation):
+        weighted = metrics.score(kind("t", weights=often.astype(float)), o, p)
+        assert weighted == pytest.approx(metrics.score(kind("t"), o_many, p_many))
+
+
+def test_crps_in_pieces_is_crps_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    o = xr.Dataset({"t": (("sample", "point"), rng.normal(size=(50, 7)))})
+    q = np.sort(rng.normal(size=(50, 7, 5)), axis=-1)
+    p = xr.Dataset(
+        {"t": (("sample", "point", "quantile"), q)}, {"quantile": [0.05, 0.25, 0.5, 0.75, 0.95]}
+    )
+    whole = metrics.crps("t").stats(o, p)
+    monkeypatch.setattr(metrics, "CRPS_PIECE", 100)
+    np.testing.assert_allclose(metrics.crps("t").stats(o, p), whole)

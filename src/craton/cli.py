@@ -247,20 +247,21 @@ def version(
 def main() -> None:
     """Run the command line: 0 done, 1 a check failed, 2 a user's mistake, 130 interrupted."""
     try:
-        app(standalone_mode=False)
+        # typer hands back the code of an Exit, and 130 for an interrupt
+        code = app(standalone_mode=False)
     except CratonError as error:
         print(f"craton: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        print("craton: interrupted; the same command goes on where it was", file=sys.stderr)
-        sys.exit(130)
-    except typer.Exit as end:
-        sys.exit(end.exit_code)
+        code = 130
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "show"):
             error.show()
             sys.exit(2)
         raise
+    if code == 130:
+        print("craton: interrupted; the same command goes on where it was", file=sys.stderr)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -19,14 +19,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from craton.alter import MAX_PARTS, list_parts, regroup
-from craton.importance import Pool, importance_of, permutation_importance
+from craton.importance import SECONDS, Pool, importance_of, permutation_importance
 from craton.occlusion import headline, occlude, single
 from craton.result import Progress, Result, silent
 
 __all__ = ["Explanation", "explain", "headline", "permutation_importance", "single"]
-
-SECONDS = 15.0
-"""Time an explanation may always take; beyond it a fifth of the time that the models took."""
 
 GRADIENTS = ("model", "kind", "name", "effect")
 LOCAL = ("sample", "why", "output", "value", "kind", "name", "effect")
@@ -88,6 +85,7 @@ def explain(result: Result, progress: Progress = silent) -> Explanation:
         samples, samples.inputs(), which[rows], result.fitted, result.metrics[0],
         result.blocks[rows],
     )  # fmt: skip
+    # beyond what is always allowed, a fifth of the time that the models took
     budget = max(SECONDS, 0.2 * result.seconds.get("models", 0.0))
     bootstrap = min(result.run.bootstrap, 500)
     importance, n, notes = importance_of(

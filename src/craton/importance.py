@@ -28,6 +28,12 @@ from craton.uncertainty import _percentiles, by_block, resamples
 FEW_PARTS = {"variable": 24, "lag": 8, "region": 8}
 """The same limits where the models are slow; see `craton.alter.MAX_PARTS`."""
 
+SECONDS = 15.0
+"""Time an explanation may always take."""
+
+FEWEST = 10
+"""Fewest samples that are shuffled, however slow the models are."""
+
 COLUMNS = ("model", "kind", "name", "drop", "low", "high")
 Stats = dict[str, NDArray[np.float64]]
 
@@ -109,17 +115,15 @@ def importance_of(
         What was grouped or thinned.
     """
     parts, notes = regroup(list_parts(pool.samples), MAX_PARTS)
-    repeats = int(np.clip(3000 // max(len(pool.samples), 1), 1, 5))
-    began = time.perf_counter()
-    base, size = _predict(pool, [{}])
-    seconds = time.perf_counter() - began
-    if seconds * (repeats * len(parts) + 1) > budget:
-        parts, keep, more = _afford(parts, len(pool.samples), budget / max(seconds, 1e-9))
-        rows = np.sort(np.random.default_rng(seed + 2).permutation(len(pool.samples))[:keep])
-        pool, base = pool.take(rows), {k: v[rows] for k, v in base.items()}
-        notes, repeats = notes + more, 1
+    n_all = len(pool.samples)
+    repeats = int(np.clip(3000 // max(n_all, 1), 1, 5))
     rng = np.random.default_rng(seed + 1)
-    idle = _unmoved(pool, parts, base, rng)
+    seconds, idle = _trial(pool, parts, rng)
+    if seconds * n_all * (repeats * len(parts) + 1) > budget:
+        parts, keep, more = _afford(parts, n_all, budget / max(seconds, 1e-9))
+        rows = np.sort(np.random.default_rng(seed + 2).permutation(n_all)[:keep])
+        pool, notes, repeats = pool.take(rows), notes + more, 1
+    base, size = _predict(pool, [{}])
     shuffled: list[Stats] = []
     for batch in in_batches(parts, len(pool.samples), size):
         progress(len(shuffled), len(parts), "explanation: permutation")
@@ -159,13 +163,13 @@ def _table(
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
-def _afford(parts: list[Part], n: int, passes: float) -> tuple[list[Part], int, list[str]]:
+def _afford(parts: list[Part], n: int, predictions: float) -> tuple[list[Part], int, list[str]]:
     """Group parts, then take fewer samples, until the models' speed allows it.
 
-    `passes` is how often all samples may be predicted by all models.
+    `predictions` is how many samples all models may predict.
     """
     parts, notes = regroup(parts, FEW_PARTS)
-    keep = int(np.clip(n * passes / (len(parts) + 1), min(n, 50), n))
+    keep = int(np.clip(predictions / (len(parts) + 1), min(n, FEWEST), n))
     why = "because the models are slow"
     notes = [f"{note}, {why}" for note in notes]
     if keep < n:
@@ -173,13 +177,27 @@ def _afford(parts: list[Part], n: int, passes: float) -> tuple[list[Part], int, 
     return parts, keep, notes or [f"each part was shuffled once, {why}"]
 
 
-def _unmoved(pool: Pool, parts: list[Part], base: Stats, rng: np.random.Generator) -> set[str]:
-    """Models whose score of no sample changes when all parts are shuffled at once."""
-    if not parts or len(pool.samples) < 2:
-        return set(base)
+def _trial(pool: Pool, parts: list[Part], rng: np.random.Generator) -> tuple[float, set[str]]:
+    """Seconds a sample takes, and models of which no sample moves when all parts are shuffled."""
+    n = len(pool.samples)
+    rows = np.linspace(0, n - 1, int(np.clip(n // 10, min(n, 4), 50))).astype(np.int64)
+    few = pool.take(rows)
+    began = time.perf_counter()
+    base, _ = _predict(few, [{}])
+    seconds = (time.perf_counter() - began) / max(len(rows), 1)
+    if seconds * n * len(parts) > SECONDS:
+        # the first call may have compiled or cached something
+        began = time.perf_counter()
+        _predict(few, [{}])
+        seconds = min(seconds, (time.perf_counter() - began) / max(len(rows), 1))
+    if len(rows) < 30:
+        # too few to call a model idle
+        return seconds, set()
     whole = Part("all", "all", tuple(spot for part in parts for spot in part.spots))
-    stats = _predict(pool, [_shuffle(pool.inputs, whole, rng)])[0]
-    return {name for name in base if np.array_equal(stats[name], base[name])}
+    altered = {k: v if k.startswith("all_") else v[rows]
+               for k, v in _shuffle(pool.inputs, whole, rng).items()}  # fmt: skip
+    moved, _ = _predict(few, [altered])
+    return seconds, {name for name in base if np.array_equal(moved[name], base[name])}
 
 
 def _shuffle(inputs: Inputs, part: Part, rng: np.random.Generator) -> Inputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +24,11 @@ from craton.task import Task
 from craton.uncertainty import Interval, block_bootstrap, paired_gain
 
 RANDOM_FOLDS = 5
+SECONDS = 10.0
+"""Time that the probe's predictions of all test samples may take, before some are left out."""
+
+FEWEST = 30
+"""Fewest test samples that are audited, however slow the probe is."""
 
 
 @dataclass
@@ -40,8 +46,10 @@ class Evidence:
     progress: Progress = silent
     numbers: list[tuple[Any, ...]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    known: dict[str, xr.Dataset] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._thin()
         self.rows = np.concatenate([s.test for s in self.splits])
         self.test = self.samples.take(self.rows)
         self.observed = self.test.observed()
@@ -51,6 +59,29 @@ class Evidence:
             "seed": self.run.seed,
             "level": self.run.level,
         }
+
+    def _thin(self) -> None:
+        """Test fewer samples where the probe is slow, so that the audit takes less than the run."""
+        n = sum(len(s.test) for s in self.splits)
+        few = self.samples.take(self.splits[0].test[:4])
+        began = time.perf_counter()
+        self.fitted[0][self.probe].predict(few)
+        seconds = (time.perf_counter() - began) / len(few)
+        keep = max(FEWEST, int(SECONDS / seconds))
+        if seconds < 0.01 or keep >= n:
+            return
+        chosen = np.zeros(n, bool)
+        chosen[np.random.default_rng(self.run.seed).permutation(n)[:keep]] = True
+        ends = np.cumsum([len(s.test) for s in self.splits])
+        masks = np.split(chosen, ends[:-1])
+        kept = [
+            (replace(s, test=s.test[mask]), models)
+            for s, mask, models in zip(self.splits, masks, self.fitted, strict=True)
+            if mask.any()
+        ]
+        self.splits, self.fitted = [s for s, _ in kept], [m for _, m in kept]
+        text = f"{keep} of {n} test samples were audited, because '{self.probe}' predicts slowly"
+        self.note("info", text, "samples")
 
     def model(self, name: str) -> Model:
         """An unfitted model with the run's settings."""
@@ -88,12 +119,15 @@ class Evidence:
         return paired_gain(self.metrics[k], stats, base, self.blocks, **self.options)
 
 
-def _honest(evidence: Evidence, name: str) -> xr.Dataset:
-    parts = [
-        models[name].predict(evidence.samples.take(split.test))
-        for models, split in zip(evidence.fitted, evidence.splits, strict=True)
-    ]
-    return xr.concat(parts, "sample")
+def _honest(e: Evidence, name: str) -> xr.Dataset:
+    """Predictions of the test samples by a model fitted in the honest splits, uncalibrated."""
+    if name not in e.known:
+        parts = [
+            models[name].predict(e.samples.take(split.test))
+            for models, split in zip(e.fitted, e.splits, strict=True)
+        ]
+        e.known[name] = xr.concat(parts, "sample")
+    return e.known[name]
 
 
 def _random_against_honest(e: Evidence) -> None:

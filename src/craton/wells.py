@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +13,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.checks import Finding
+from craton.errors import DataError, nearest
 from craton.io.well_alignment import well_scales
 from craton.io.well_features import IN_BED
-from craton.samples import Inputs, Parts, Windows, make_index
+from craton.io.well_products import facies_table, write_facies_csv, write_wells_las
+from craton.models.imputation import imputation_errors
+from craton.samples import Inputs, Parts, Samples, Windows, make_index
 
 SHORT = 50
 """Rows below which a well says little."""
@@ -75,8 +80,12 @@ class LogWindows(Windows):
         return make_index(len(rows), group=well[rows], labels=rows)
 
 
-def well_findings(data: xr.Dataset, logs: Sequence[str]) -> list[Finding]:
+def well_findings(
+    data: xr.Dataset, logs: Sequence[str], constraints: Sequence[str] = ()
+) -> list[Finding]:
     """Gaps by curve and well, repeated depths, vintages that differ, wells too short.
+
+    For each log with gaps also how well the others restore it, in wells left out.
 
     Parameters
     ----------
@@ -84,6 +93,8 @@ def well_findings(data: xr.Dataset, logs: Sequence[str]) -> list[Finding]:
         Wells as read by `craton.io.wells.read_wells`.
     logs : sequence of str
         Curves to look at.
+    constraints : sequence of str
+        Further curves that help to restore a gap.
     """
     well, depth = data["well"].to_numpy().astype(str), data["depth"].to_numpy()
     names = list(dict.fromkeys(well.tolist()))
@@ -105,6 +116,13 @@ def well_findings(data: xr.Dataset, logs: Sequence[str]) -> list[Finding]:
     for curve in logs:
         values = data[curve].to_numpy().astype(float)
         found += _curve_findings(values, curve, rows)
+    table = np.stack([data[c].to_numpy().astype(float) for c in (*logs, *constraints)], axis=1)
+    for e in imputation_errors(table, logs, well):
+        text = (
+            f"{e.curve} is missing in {e.missing} rows; restored from the other curves in wells "
+            f"left out, its error is {e.rmse:.3g} (rmse, {e.n} rows), its spread {e.spread:.3g}"
+        )
+        found.append(Finding("info", text, "imputation"))
     return found
 
 
@@ -133,3 +151,57 @@ def _curve_findings(
         )
         found.append(Finding("info", text, where))
     return found
+
+
+def adjacent(
+    names: Sequence[str], given: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Facies adjacent to each: as given, or the next ones in order.
+
+    Raises
+    ------
+    DataError
+        If a facies that was given does not exist.
+
+    Examples
+    --------
+    >>> adjacent(["sand", "silt", "clay"], {})["silt"]
+    ('sand', 'clay')
+    """
+    for name in (n for k, v in given.items() for n in (k, *v)):
+        if name not in names:
+            raise DataError(f"'{name}', called adjacent, is no facies", fix=nearest(name, names))
+    if given:
+        return dict(given)
+    last = len(names) - 1
+    return {
+        c: tuple(names[j] for j in (i - 1, i + 1) if 0 <= j <= last) for i, c in enumerate(names)
+    }
+
+
+def write_csv(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
+    """CSV: well, depth, facies as the input codes it, a probability for each, the facies' name."""
+    target = samples.target
+    labels = [str(c) for c in target.codes] or target.categories
+    names = target.categories if target.codes else ()
+    _, well, depth, p = _rows(predicted, samples)
+    write_facies_csv(path, facies_table(well, depth, p, labels, names))
+
+
+def write_las(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
+    """LAS: curves FACIES and P_NAME; of several wells, a folder of that name with a file each."""
+    target = samples.target
+    codes = target.codes or range(1, len(target.categories) + 1)
+    unit, well, depth, p = _rows(predicted, samples)
+    numbers = dict(zip(target.categories, codes, strict=True))
+    table = facies_table(well, depth, p, target.categories)
+    write_wells_las(path, table, depth_unit=unit, codes=numbers)
+
+
+def _rows(predicted: xr.Dataset, samples: Samples) -> tuple[str, Any, Any, Any]:
+    """Depth unit; well, depth as in the file, and probabilities of each sample."""
+    at, data = samples.index.index.to_numpy(), samples.data
+    unit = str(data["depth_original"].attrs.get("units", "m"))
+    unit, depth = ("m", "depth") if unit == "mixed" else (unit, "depth_original")
+    p = predicted[samples.target.name].transpose("sample", "category").to_numpy()
+    return unit, data["well"].to_numpy()[at], data[depth].to_numpy()[at], p

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from craton.errors import DataError
+from craton.errors import DataError, nearest
 from craton.io.wells import _canonical
 
 BEDS = ("formation", "bed_thickness", "bed_position", "above_base", "below_top")
@@ -25,6 +23,9 @@ NOT_LOGS = (
 )  # fmt: skip
 """Numeric curves that say where a row is and not what rock it is, in lower case."""
 
+TARGETS = ("facies", "lithofacies", "litho", "lithology", "rock_type")
+"""Names under which facies are looked for, in any case."""
+
 Typical = Mapping[str, tuple[float, float, float]]
 
 
@@ -38,14 +39,66 @@ def log_names(ds: xr.Dataset, without: Sequence[str] = ()) -> tuple[str, ...]:
     >>> log_names(ds)
     ('GR',)
     """
-    known = {"depth", "depth_original", *without}
+    labels = [str(n) for n in ds.data_vars if str(n).lower() in TARGETS]
+    known = {"depth", "depth_original", *labels, *without}
     names = [str(n) for n, v in ds.data_vars.items() if v.dims == ("row",) and v.dtype.kind in "fi"]
     return tuple(n for n in names if n not in known and n.lower() not in NOT_LOGS)
 
 
-def is_resistivity(unit: str) -> bool:
-    """Whether a unit is the ohm-metre: the logarithm of such a curve is what tells rocks apart."""
-    return _canonical(unit) == _canonical("ohmm")
+def find_facies(ds: xr.Dataset, name: str | None, where: str) -> str:
+    """Name of the curve with the facies: the one named, or one that is called so.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    if name is not None and name in ds:
+        return name
+    here = {str(n).lower(): str(n) for n in ds.data_vars}
+    found = next((here[n] for n in TARGETS if n in here), None)
+    if name is not None or found is None:
+        raise DataError(
+            f"there is no curve '{name or 'Facies'}' with the facies to learn",
+            where=where,
+            fix=f"--set target=NAME; {nearest(name or 'Facies', map(str, ds.data_vars))}",
+        )
+    return found
+
+
+def facies_codes(ds: xr.Dataset, name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names and codes of the facies as a curve's attributes say, or as they occur.
+
+    Examples
+    --------
+    >>> flags = {"flag_values": [1, 2], "flag_meanings": "sand shale"}
+    >>> facies_codes(xr.Dataset({"F": ("row", [2.0, 1.0, np.nan], flags)}), "F")
+    (('sand', 'shale'), (1, 2))
+    """
+    values = ds[name].to_numpy()
+    if values.dtype.kind not in "fi":
+        return tuple(sorted({str(v) for v in values} - {"", "nan", "None"})), ()
+    codes = tuple(int(v) for v in np.unique(values[np.isfinite(values)]))
+    flags = [int(v) for v in np.atleast_1d(ds[name].attrs.get("flag_values", []))]
+    names = dict(zip(flags, str(ds[name].attrs.get("flag_meanings", "")).split(), strict=False))
+    return tuple(names.get(c, str(c)) for c in codes), codes
+
+
+def logarithms(ds: xr.Dataset, units: Mapping[str, str]) -> xr.Dataset:
+    """Put resistivities in logarithms, which is how they tell rocks apart.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"RT": ("row", [1.0, 100.0])})
+    >>> logarithms(ds, {"RT": "ohm.m"})["RT"].values
+    array([0., 2.])
+    """
+    changed = {}
+    for curve, unit in units.items():
+        if _canonical(unit) == _canonical("ohmm"):
+            values = np.log10(np.maximum(ds[curve].to_numpy(), 1e-3))
+            changed[curve] = ("row", values, {"units": "log10(ohm.m)"})
+    return ds.assign(changed)
 
 
 def add_beds(
@@ -105,7 +158,7 @@ def add_beds(
         first = np.flatnonzero(change)
         bed = np.cumsum(change) - 1
         last = np.r_[first[1:] - 1, n - 1]
-        step = typical_step(depth, well)
+        step = typical_step(ds)
         top, base = depth[first][bed] - step / 2, depth[last][bed] + step / 2
         thick = base - top
         found = {
@@ -128,9 +181,10 @@ def add_beds(
     return out
 
 
-def typical_step(depth: NDArray[Any], well: NDArray[Any]) -> float:
+def typical_step(ds: xr.Dataset) -> float:
     """Median distance between neighbouring rows of one well, in m; 0 if no well has two rows."""
-    steps = np.diff(depth)[well[1:] == well[:-1]]
+    well = ds["well"].to_numpy().astype(str)
+    steps = np.diff(ds["depth"].to_numpy())[well[1:] == well[:-1]]
     return float(np.median(steps)) if len(steps) else 0.0
 
 
@@ -256,7 +310,7 @@ def _check_values(
 
 
 def _check_step(ds: xr.Dataset, step: float | None, where: str) -> None:
-    found = typical_step(ds["depth"].to_numpy(), ds["well"].to_numpy().astype(str))
+    found = typical_step(ds)
     if not step or not found or 0.4 <= found / step <= 2.5:
         return
     unit = str(ds["depth_original"].attrs.get("units", "m")) if "depth_original" in ds else "m"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from craton.errors import DataError, nearest
 from craton.io.files import atomic
@@ -124,6 +126,62 @@ def write_facies_las(
             ds[f"P_{label}"] = ("row", rows[PREFIX + label].to_numpy(dtype=float))
         write_las(file, ds)
     return files
+
+
+def facies_table(
+    well: NDArray[Any],
+    depth: NDArray[Any],
+    probability: NDArray[Any],
+    labels: Sequence[str],
+    names: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Lay out class probabilities along wells as the table that the writers take.
+
+    Parameters
+    ----------
+    well, depth : ndarray, shape (row,)
+    probability : ndarray, shape (row, facies)
+    labels : sequence of str
+        What stands in ``facies`` and after ``probability_``.
+    names : sequence of str
+        Names of the facies, for a column ``name``, where labels are codes.
+
+    Examples
+    --------
+    >>> facies_table(np.array(["A"]), np.array([1.0]), np.array([[0.2, 0.8]]), ["1", "2"])
+      well  depth facies  probability_1  probability_2
+    0    A    1.0      2            0.2            0.8
+    """
+    p = np.asarray(probability, dtype=float)
+    best = p.argmax(axis=1)
+    frame = pd.DataFrame({"well": well, "depth": depth, "facies": np.array(labels)[best]})
+    if names:
+        frame["name"] = np.array(names)[best]
+    shares = pd.DataFrame(p / p.sum(axis=1, keepdims=True), columns=list(labels))
+    return frame.join(shares.add_prefix(PREFIX))
+
+
+def write_wells_las(
+    path: str | Path, table: pd.DataFrame, *, depth_unit: str, codes: Mapping[str, int]
+) -> None:
+    """Write a LAS file of a single well; of several, a folder of that name with a file each.
+
+    See Also
+    --------
+    write_facies_las : the same, by what `path` is
+    """
+    wells = list(dict.fromkeys(table["well"].astype(str)))
+    if len(wells) == 1:
+        write_facies_las(path, table, depth_unit=depth_unit, codes=codes)
+        return
+    with atomic(path) as part:
+        part.mkdir()
+        for well in wells:
+            rows = table[table["well"].astype(str) == well]
+            file = part / f"{_file_name(well)}.las"
+            if file.exists():
+                raise DataError("two wells have names that make one file name", where=str(path))
+            write_facies_las(file, rows, depth_unit=depth_unit, codes=codes)
 
 
 def _checked(table: pd.DataFrame, where: str) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from craton.models.physics.etas_parameters import EtasParameters
 from craton.models.point_process import ETAS
 from craton.report.figures import PALETTE, SEQUENTIAL, figure
 from craton.report.section import Section
@@ -129,7 +130,7 @@ def _series(result: Result) -> Section:
     )
     ax.set_yscale("symlog", linthresh=10)
     ax.set(ylabel="events in the window", xlabel="issue time")
-    ax.legend(loc="upper left", ncols=4, frameon=False)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
     share = 100 * outside.mean()
     text = (
         f"{share:.1f} % of the {len(seen)} test windows fall outside the 95 % interval. A "
@@ -180,7 +181,7 @@ def _magnitudes(result: Result) -> Section:
     ax.semilogy(at, line, color=PALETTE[0], label=f"b = {found.b:.2f} ± {found.standard_error:.2f}")
     ax.axvline(mc, color=PALETTE[7], linestyle="--", label=f"used from {mc:g}")
     ax.set(xlabel="magnitude m", ylabel="events of m or more", ylim=(0.7, None))
-    ax.legend(frameon=False)
+    ax.legend()
     return Section("Magnitudes", figures=[fig], captions=["Whole catalogue as it was read."])
 
 
@@ -193,7 +194,8 @@ def _parameters(result: Result) -> Section:
             rows[name] = {**vars(p), "branching ratio": p.branching_ratio(8.5)}
     truth = {k[5:]: v for k, v in result.data.attrs.items() if k.startswith("etas_")}
     if truth:
-        rows["truth"] = truth
+        ratio = EtasParameters.from_mapping(truth).branching_ratio(8.5)
+        rows["truth"] = {**truth, "branching ratio": ratio}
     frame = pd.DataFrame(rows).rename_axis("parameter").reset_index()
     text = (
         "Rate λ = μ + Σ k0 exp(a (m − mc)) exp(−t/τ) (t + c)^−(1+ω) "

@@ -13,7 +13,7 @@ import pandas as pd
 import pydantic
 import xarray as xr
 
-from craton.checks import Finding, check_steps
+from craton.checks import check_steps
 from craton.config import Config
 from craton.data.ocean import nino34_weights, optimal_forecast, synthetic_sst
 from craton.data.registry import locate
@@ -32,7 +32,7 @@ from craton.result import Result
 from craton.samples import Fields, Samples, Target, make_index
 from craton.splits import ForwardInTime, Splitter
 from craton.task import Task
-from craton.uncertainty import Calibrator, ConformalQuantiles, paired_gain
+from craton.uncertainty import ConformalQuantiles, paired_gain
 
 LEAST_MONTHS, MANY_POINTS = 120, 600
 KAPLAN = {"calibrate_from": "1983-12-31", "test_from": "1993-12-31", "test_until": "2014-12-31"}
@@ -75,8 +75,8 @@ class OceanConfig(Config):
     history: int = pydantic.Field(12, ge=1, le=120)
     climatology: Literal["auto", "subtract", "keep"] = "auto"
     reference_period: Period | None = None
-    calibrate_from: str | None = None
-    test_from: str | None = None
+    calibrate_from: str = ""
+    test_from: str = ""
     test_until: str | None = None
     grid: str | None = None
     issue: str | None = None
@@ -88,11 +88,6 @@ def load(config: OceanConfig) -> xr.Dataset:
         return synthetic_sst(years=100)
     path = locate(config.data).path
     return read_sst(path / "sst.nc" if (path / "sst.nc").is_file() else path, config.variable)
-
-
-def checks(data: xr.Dataset, config: OceanConfig) -> list[Finding]:
-    """Span, points never observed, months without data or equal to the month before."""
-    return check_steps(data, "sst")
 
 
 def resolve(data: xr.Dataset, config: OceanConfig) -> OceanConfig:
@@ -120,6 +115,7 @@ def resolve(data: xr.Dataset, config: OceanConfig) -> OceanConfig:
     if config.climatology == "auto":
         seasonal = is_seasonal(field["sst"].to_numpy()[training], months[training])
         found["climatology"] = "subtract" if seasonal else "keep"
+    found["leads"] = tuple(sorted(set(config.leads)))
     found["reference_period"] = (str(months[training][0]), str(months[training][-1]))
     return config.model_copy(update={**found, "grid": describe(field)})
 
@@ -156,7 +152,6 @@ def splitter(config: OceanConfig, samples: Samples) -> Splitter:
     Forecasts of neighbouring months share up to 11 target months, and an El Niño with the La Niña
     after it lasts about two years: shorter blocks would count one event as several.
     """
-    assert config.calibrate_from is not None and config.test_from is not None
     return ForwardInTime(config.calibrate_from, config.test_from, config.test_until, block="731D")
 
 
@@ -168,11 +163,6 @@ def metrics(samples: Samples) -> list[Metric]:
         found += [crps(name, "degC", w), rmse(name, "degC", w), anomaly_correlation(name, w)]
         found.append(coverage(name))
     return found
-
-
-def calibrator(target: Target) -> Calibrator:
-    """Quantiles stretched by lead, of the field and of the regions."""
-    return ConformalQuantiles()
 
 
 def sections(result: Result) -> list[Section]:
@@ -236,8 +226,8 @@ TASK = Task(
     },
     baseline="linear-inverse-model",
     metrics=metrics,
-    calibrator=calibrator,
-    checks=checks,
+    calibrator=lambda target: ConformalQuantiles(),
+    checks=lambda data, config: check_steps(data, "sst"),
     sections=sections,
     products={".nc": write_netcdf, ".csv": write_csv},
     answer=answer,

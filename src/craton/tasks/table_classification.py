@@ -103,6 +103,14 @@ def resolve(data: xr.Dataset, config: TableConfig) -> TableConfig:
 
 def samples(data: xr.Dataset, config: TableConfig, future: bool) -> Samples:
     """One sample a row that has a label (or, to predict, every row)."""
+    needed = (*config.features, *_roles(config).values())
+    missing = [c for c in needed if c not in data]
+    if missing:
+        raise DataError(
+            f"the column '{missing[0]}' is missing; there are {list(data.data_vars)[:40]}",
+            where=config.data,
+            fix="give a table with all columns that the model learnt from",
+        )
     n = data.sizes["row"]
     known = np.full(n, True)
     if config.target in data:
