@@ -31,6 +31,9 @@ FEW_PARTS = {"variable": 24, "lag": 8, "region": 8}
 SECONDS = 15.0
 """Time an explanation may always take."""
 
+LARGE = 1000
+"""Samples over which a call's own cost is spread, about."""
+
 FEWEST = 10
 """Fewest samples that are shuffled, however slow the models are."""
 
@@ -186,10 +189,7 @@ def _trial(pool: Pool, parts: list[Part], rng: np.random.Generator) -> tuple[flo
     base, _ = _predict(few, [{}])
     seconds = (time.perf_counter() - began) / max(len(rows), 1)
     if seconds * n * len(parts) > SECONDS:
-        # the first call may have compiled or cached something
-        began = time.perf_counter()
-        _predict(few, [{}])
-        seconds = min(seconds, (time.perf_counter() - began) / max(len(rows), 1))
+        seconds = min(seconds, _seconds(few, seconds * len(rows)))
     if len(rows) < 30:
         # too few to call a model idle
         return seconds, set()
@@ -198,6 +198,20 @@ def _trial(pool: Pool, parts: list[Part], rng: np.random.Generator) -> tuple[flo
                for k, v in _shuffle(pool.inputs, whole, rng).items()}  # fmt: skip
     moved, _ = _predict(few, [altered])
     return seconds, {name for name in base if np.array_equal(moved[name], base[name])}
+
+
+def _seconds(few: Pool, before: float) -> float:
+    """Seconds a sample takes in large batches, where a call's own cost hardly counts."""
+    n, times = len(few.samples), []
+    for copies in (1,) if before > 2 else (1, 5):
+        # the call before may have compiled or cached something
+        began = time.perf_counter()
+        _predict(few, [{}] * copies)
+        times.append(time.perf_counter() - began)
+    if len(times) == 1:
+        return times[0] / n
+    each = max((times[1] - times[0]) / (4 * n), 1e-7)
+    return each + max(times[0] - each * n, 0.0) / LARGE
 
 
 def _shuffle(inputs: Inputs, part: Part, rng: np.random.Generator) -> Inputs:

@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 
 from craton import neighbours
 from craton.checks import Finding
-from craton.errors import CratonError, DataError, ModelError
+from craton.errors import DataError
+from craton.leak_coordinates import fit_coordinates
 from craton.metrics import Metric
 from craton.models.base import Fitting, Model
 from craton.result import Progress, RunConfig, silent
-from craton.samples import Inputs, Parts, Samples, Target
+from craton.samples import Samples
 from craton.splits import Split, Splitter
 from craton.task import Task
 from craton.uncertainty import Interval, block_bootstrap, paired_gain
 
 RANDOM_FOLDS = 5
-SECONDS = 10.0
+SECONDS = 6.0
 """Time that the probe's predictions of all test samples may take, before some are left out."""
 
 FEWEST = 30
@@ -182,41 +183,6 @@ def _random(e: Evidence) -> xr.Dataset:
     return xr.concat(predicted, "sample").isel(sample=[order[r] for r in e.rows])
 
 
-@dataclass(frozen=True)
-class _Coordinates:
-    """A gather whose only inputs are place and time: ``x`` (sample, coordinate)."""
-
-    gather: Any
-    names: tuple[str, ...]
-    start: pd.Timestamp | None
-
-    @property
-    def target(self) -> Target:
-        found: Target = self.gather.target
-        return found
-
-    def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
-        columns = [
-            (index["t0"] - self.start).dt.total_seconds()
-            if n == "t0" and self.start is not None
-            else index[n]
-            for n in self.names
-        ]
-        return {"x": np.stack([c.to_numpy(np.float32) for c in columns], axis=1)}
-
-    def observed(self, data: xr.Dataset, index: pd.DataFrame) -> xr.Dataset:
-        found: xr.Dataset = self.gather.observed(data, index)
-        return found
-
-    def parts(self, data: xr.Dataset) -> Parts:
-        return {"variable": {n: {"x": (slice(None), i)} for i, n in enumerate(self.names)}}
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.gather, name)
-
-
 def _coordinates(e: Evidence) -> None:
     """Place and time alone: a model that needs nothing else has learnt a map or a calendar."""
     declared = e.task.coordinates_only
@@ -229,7 +195,7 @@ def _coordinates(e: Evidence) -> None:
                "coordinates only")  # fmt: skip
         return
     else:
-        known, predicted = _fit_coordinates(e, names)
+        known, predicted = fit_coordinates(e, names)
         what = {"x": "x", "y": "y", "t0": "time"}
         text = f"'{known}' fitted on {' and '.join(what[n] for n in names)} alone"
     stats = e.scored(predicted, "score from coordinates only", "honest")
@@ -247,38 +213,6 @@ def _coordinates(e: Evidence) -> None:
     tail = ": most of the skill may be a map or a calendar" if alone else ""
     reached = f"{text} reaches in the honest split {'; '.join(said)}{tail}"
     e.note("warning" if alone else "info", reached, "coordinates only")
-
-
-def _fit_coordinates(e: Evidence, names: tuple[str, ...]) -> tuple[str, xr.Dataset]:
-    """Fit the probe on coordinates, or extra trees where the probe cannot take them."""
-    from craton.models.trees import ExtraTrees
-
-    start = e.samples.index["t0"].min() if "t0" in names else None
-    bare = replace(e.samples, gather=_Coordinates(e.samples.gather, names, start), changed=None)
-    failed = ""
-    for name, model in ((e.probe, e.model(e.probe)), ("extra trees", ExtraTrees())):
-        try:
-            parts = [
-                model.replace()
-                .fit(bare.take(s.train), Fitting(e.run.seed))
-                .predict(bare.take(s.test))
-                for s in e.splits
-            ]
-        except (
-            CratonError,
-            LookupError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            RuntimeError,
-        ) as error:
-            # a model written for one kind of input may fail in any of these ways on another
-            failed = str(error)
-            continue
-        if e.samples.target.name in parts[0]:
-            return name, xr.concat(parts, "sample")
-        failed = f"'{name}' predicts nothing named '{e.samples.target.name}'"
-    raise ModelError(f"no model could be fitted on the coordinates alone ({failed})")
 
 
 def _duplicates(e: Evidence) -> None:

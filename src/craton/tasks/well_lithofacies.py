@@ -250,7 +250,8 @@ TASK = Task(
     answer=answer,
     quick={
         "candidates": ["extra-trees-window", "extra-trees-markov"],
-        "models": {"extra-trees-window": {"trees": 50}, "extra-trees-markov": {"trees": 30}},
+        "models": {"extra-trees-window": {"trees": 40}, "extra-trees-markov": {"trees": 25}},
+        "explain": 100,
     },
     references=(
         "Hall 2016, doi:10.1190/tle35100906.1",
