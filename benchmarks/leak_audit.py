@@ -1,6 +1,6 @@
 """How much of a published score is a leak: three datasets under a random and an honest split.
 
-    CRATON_DATA_DIR=DIR python benchmarks/leak_audit.py
+CRATON_DATA_DIR=DIR python benchmarks/leak_audit.py
 """
 
 from __future__ import annotations

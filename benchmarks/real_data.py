@@ -1,6 +1,6 @@
 """Runs the three tasks on real data, each in a process of its own, with time and memory.
 
-    CRATON_DATA_DIR=DIR python benchmarks/real_data.py [TASK ...]
+CRATON_DATA_DIR=DIR python benchmarks/real_data.py [TASK ...]
 """
 
 from __future__ import annotations

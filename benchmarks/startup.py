@@ -1,6 +1,6 @@
 """Time of ``craton --help`` and ``craton list`` as a ratio to ``python -c pass``.
 
-    python benchmarks/startup.py
+python benchmarks/startup.py
 """
 
 from __future__ import annotations

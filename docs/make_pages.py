@@ -11,6 +11,7 @@ def page(task: Task) -> str:
         f"| `{name}` | `{field.get_default(call_default_factory=True)!r}` |"
         for name, field in task.config.model_fields.items()
     ]
+    others = ", ".join(f"`{b}`" for b in task.baselines if b != task.baseline)
     lines = [
         f"# {task.name}",
         "",
@@ -21,7 +22,7 @@ def page(task: Task) -> str:
         "| | |",
         "|---|---|",
         f"| baseline that gains are over | `{task.baseline}` |",
-        f"| other baselines | {', '.join(f'`{b}`' for b in task.baselines if b != task.baseline)} |",
+        f"| other baselines | {others} |",
         f"| candidates | {', '.join(f'`{m}`' for m in task.models)} |",
         f"| products of `craton predict` | {', '.join(f'`{p}`' for p in task.products)} |",
         "",

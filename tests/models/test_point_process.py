@@ -51,7 +51,7 @@ def test_a_window_is_forecast_alike_alone_and_in_a_batch(world):
 
 
 def test_the_poisson_rate_is_events_over_time(world):
-    _, train, test = world
+    _, train, _test = world
     fitted = UniformPoisson().fit(train)
     seen = float(train.take(np.arange(len(train) - 1)).observed()["region_count"].sum())
     expected = seen / (30.0 * (len(train) - 1))
@@ -66,9 +66,7 @@ def test_etas_expects_more_after_a_large_event(world):
     last = quiet.inputs()["t0"][0]
     large = np.vstack([events, [last - 0.01, 0.0, 0.0, 6.5]])
     shaken = quiet.with_inputs({"all_events": large, "n_history": np.array([len(large)])})
-    before, after = (
-        float(fitted.predict(s)["expected_count"].sum()) for s in (quiet, shaken)
-    )
+    before, after = (float(fitted.predict(s)["expected_count"].sum()) for s in (quiet, shaken))
     assert after > before + 10
 
 

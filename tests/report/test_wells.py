@@ -11,8 +11,8 @@ from craton.tasks.well_lithofacies import TASK
 
 @pytest.fixture(scope="module")
 def result():
-    settings = {"candidates": ["logistic"], "models": {"logistic": {"smooth": False}}, "folds": 2}
-    settings |= {"bootstrap": 100, "audit": False, "explain": 10, "thin": 4}
+    settings = {"candidates": ["logistic-markov"], "models": {"logistic-markov": {"smooth": False}}}
+    settings |= {"folds": 2, "bootstrap": 100, "audit": False, "explain": 10, "thin": 4}
     return engine.run(RunConfig.of(TASK.name, settings), task=TASK)
 
 

@@ -24,6 +24,7 @@ FAST = {
     "audit": False,
     "explain": 10,
 }
+NAMED = {"categories": NAMES, "codes": (1, 2, 3, 4, 5)}
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +38,17 @@ def wells(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bundle(wells, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
-    engine.run(RunConfig.of(TASK.name, {**FAST, "data": str(wells)}), out, task=TASK)
+    engine.run(RunConfig.of(TASK.name, {**FAST, **NAMED, "data": str(wells)}), out, task=TASK)
     return out
 
 
 def one_well(folder, seed=11, **changes):
     """A new well as LAS, with some curves replaced, or left out where None is given."""
     ds = synthetic_wells(seed, 1, 120).assign(well=("row", np.full(120, "NEW 1")))
-    for name, values in changes.items():
-        ds = ds.drop_vars(name) if values is None else ds.assign({name: values})
+    written = ds.drop_vars([n for n, v in changes.items() if v is None])
+    written = written.assign({n: v for n, v in changes.items() if v is not None})
     path = folder / "new.las"
-    write_las(path, ds)
+    write_las(path, written)
     return path, ds
 
 
@@ -157,7 +158,7 @@ def test_one_well_cannot_be_split(tmp_path):
 )
 def test_an_unknown_curve_or_facies_is_named_with_the_nearest_known(wells, setting, said):
     with pytest.raises(DataError, match=said):
-        engine.prepare(RunConfig.of(TASK.name, {"data": str(wells), **setting}), TASK)
+        engine.prepare(RunConfig.of(TASK.name, {"data": str(wells), **NAMED, **setting}), TASK)
 
 
 def test_wells_without_facies_cannot_be_learnt_from(tmp_path):

@@ -92,7 +92,7 @@ class Model(ABC):
     def fit(self, train: Samples, fitting: Fitting = Fitting()) -> Self:
         """Learn from training samples."""
 
-    def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:  # noqa: B027
+    def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Take a state of before as the start of the next fit; ignored by default."""
         return self
 

@@ -235,7 +235,7 @@ TASK = Task(
         ),
         "extra-trees-markov": along_well(ExtraTrees, trees=100, min_leaf=4, smooth=True),
         "lightgbm": along_well(LightGBM, rounds=80, leaves=7, min_leaf=40),
-        "logistic": along_well(Logistic, penalty=10.0, context="window"),
+        "logistic-markov": along_well(Logistic, penalty=10.0, context="row", smooth=True),
         "svm": along_well(SVM, cost=1.0, aligned=True),
         "tcn": along_well(TCN, context="sequence", epochs=12),
     },
@@ -249,8 +249,8 @@ TASK = Task(
     products={".csv": write_csv, ".las": write_las},
     answer=answer,
     quick={
-        "candidates": ["extra-trees-window", "extra-trees-markov"],
-        "models": {"extra-trees-window": {"trees": 40}, "extra-trees-markov": {"trees": 25}},
+        "candidates": ["extra-trees-window", "logistic-markov"],
+        "models": {"extra-trees-window": {"trees": 50, "min_leaf": 4, "vintages": 1}},
         "explain": 100,
     },
     references=(
