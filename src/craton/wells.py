@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from craton.checks import Finding
 from craton.errors import DataError, nearest
 from craton.io.well_alignment import well_scales
-from craton.io.well_features import IN_BED
+from craton.io.well_features import IN_BED, logarithms
 from craton.io.well_products import facies_table, write_facies_csv, write_wells_las
 from craton.models.imputation import imputation_errors
 from craton.samples import Inputs, Parts, Samples, Windows, make_index
@@ -113,6 +113,7 @@ def well_findings(
         twice = int((np.diff(depth[rows[w]]) == 0).sum())
         if twice:
             found.append(Finding("warning", f"{twice} depths occur twice", f"well {w}"))
+    data = logarithms(data, {c: str(data[c].attrs.get("units", "")) for c in logs})
     for curve in logs:
         values = data[curve].to_numpy().astype(float)
         found += _curve_findings(values, curve, rows)

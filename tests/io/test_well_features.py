@@ -45,6 +45,11 @@ def test_a_log_in_its_bed_does_not_change_with_an_offset_of_the_tool():
     assert a[4:].tolist() == [-10.0, 10.0] and np.isnan(a[2])
 
 
+def test_gaps_in_a_mark_do_not_cut_beds_to_pieces():
+    found = add_beds(wells(F=["a"] * 6, M=np.nan), "F", ["a"], ["M"])
+    assert found["bed_thickness"].values.tolist() == [4.0] * 4 + [2.0] * 2
+
+
 def test_an_unknown_formation_is_not_a_number():
     found = add_beds(wells(F=["a", "z", "a", "a", "a", "a"]), "F", ["a"])
     assert np.isnan(found["formation"].values[1]) and found["formation"].values[0] == 0

@@ -57,7 +57,6 @@ def test_the_example_gives_its_known_answer():
     result = engine.run(run, task=TASK)
     assert [text for text, holds in TASK.answer(result) if not holds] == []
     assert result.score(result.selected, "accuracy").gain_low > 0
-    assert result.score(result.selected, "calibration_error").score < 0.05
 
 
 def test_a_new_las_file_becomes_a_las_file_with_facies_and_chances(bundle, tmp_path):

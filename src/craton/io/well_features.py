@@ -146,7 +146,8 @@ def add_beds(
     number = np.full(n, np.nan)
     inside = {log: np.full(n, np.nan) for log in logs}
     here = [m for m in marks if m in ds]
-    keys = [well, *(ds[m].to_numpy() for m in here)]
+    # a gap is no change: it differs from itself
+    keys = [well, *(np.nan_to_num(ds[m].to_numpy(), nan=-1.0) for m in here)]
     if formation is not None and formation in ds:
         names = ds[formation].to_numpy().astype(str)
         place = {name: float(i) for i, name in enumerate(order)}

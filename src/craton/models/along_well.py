@@ -259,8 +259,8 @@ def window_features(windows: NDArray[Any]) -> NDArray[np.float32]:
 
     Examples
     --------
-    >>> window_features(np.arange(21.0).reshape(1, 1, 21)).round(1).tolist()
-    [[1.0, 10.0, 10.0, 7.0, 13.0, 3.2, 0.0]]
+    >>> window_features(np.arange(21.0).reshape(1, 1, 21)).round(1)[0]
+    array([ 1. , 10. , 10. ,  7. , 13. ,  3.2,  0. ], dtype=float32)
     """
     w = np.asarray(windows, np.float32)
     n, curves, lags = w.shape

@@ -47,7 +47,7 @@ class FaciesChain:
     >>> classes = np.array([0, 0, 0, 1, 1, 1, 1])
     >>> chain = FaciesChain.fit(classes, np.zeros(7), np.array(["a"] * 7), np.arange(7), 2)
     >>> chain.transitions[0, 0].round(2).tolist()
-    [[0.63, 0.37], [0.11, 0.89]]
+    [[0.61, 0.39], [0.11, 0.89]]
     """
 
     values: Array

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from craton import provenance
-from craton.report import pictures
+from craton.report import judged, pictures
 from craton.report.section import Section
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def context(result: Result, page: _Page | None = None) -> dict[str, Any]:
         "references": result.task.references,
     }
     if audit is not None:
-        drawn = pictures.leak_picture(audit, result)
+        drawn = judged.leak_picture(audit, result)
         shown["audit"] = {
             "findings": audit.findings,
             "figures": [] if drawn is None else [page.figure(*drawn)],
@@ -112,8 +112,8 @@ def context(result: Result, page: _Page | None = None) -> dict[str, Any]:
     if found is not None:
         shown["explanation"] = {
             "notes": found.notes,
-            "figures": page.figures_of(pictures.importance_pictures(found, result)),
-            "local": page.figures_of(pictures.local_pictures(found.local)),
+            "figures": page.figures_of(judged.importance_pictures(found, result)),
+            "local": page.figures_of(judged.local_pictures(found.local)),
             "models": _by_model(found.importance),
             "gradients": _gradients(found.gradients),
         }

@@ -1,4 +1,4 @@
-"""The report's own pictures: gains, split, calibration, breakdown, leak audit, explanation."""
+"""The report's own pictures: gains, split, calibration, breakdown."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from craton.report.figures import (
 )
 
 if TYPE_CHECKING:
-    from craton.explain import Explanation
-    from craton.leaks import LeakAudit
     from craton.result import Result
     from craton.scoring import Score
 
@@ -96,9 +94,10 @@ def _parts(result: Result) -> list[tuple[str, Any, str]]:
 def _timeline(result: Result) -> Picture:
     time = result.samples.index["t0"].to_numpy()
     fig, ax = figure(7.2, 2.6)
-    edges = np.linspace(time.min().astype(np.int64), time.max().astype(np.int64), 81)
+    bins = int(np.clip(len(time) // 8, 8, 80))
+    edges = np.linspace(time.min().astype(np.int64), time.max().astype(np.int64), bins + 1)
     borders = pd.to_datetime(edges).to_numpy()
-    bottom = np.zeros(80)
+    bottom = np.zeros(bins)
     parts = _parts(result)
     for i, (name, rows, colour) in enumerate(parts):
         counts = np.histogram(time[rows].astype(np.int64), edges)[0]
@@ -143,6 +142,10 @@ def _groups(result: Result) -> Picture:
     fig, ax = figure(7.2, 0.9 + 0.23 * len(shown))
     left = pd.Series(0.0, index=shown)
     parts = _parts(result)
+    alone = len(parts) > 1 and all(index["group"].iloc[r].nunique() == 1 for _, r, _ in parts)
+    if alone:
+        parts = [("tested, each group in its turn", np.concatenate([r for _, r, _ in parts]),
+                  SELECTED)]  # fmt: skip
     tested = np.unique(np.concatenate([rows for _, rows, _ in parts]))
     never = np.setdiff1d(np.arange(len(index)), tested)
     if len(never):
@@ -275,7 +278,7 @@ def _by_dim(ax: Any, result: Result, lines: Sequence[Score], dim: str) -> None:
         mine = [s for s in lines if s.model == name]
         if not mine:
             continue
-        x = [_number(s.where.split("=", 1)[1]) for s in mine]
+        x = [as_number(s.where.split("=", 1)[1]) for s in mine]
         main = name in order
         colour = role_colour(result, name) if main else spare[i % len(spare)]
         style = "-" if main else "--"
@@ -284,7 +287,7 @@ def _by_dim(ax: Any, result: Result, lines: Sequence[Score], dim: str) -> None:
         if main:
             ax.fill_between(
                 x,
-                *_band([s.low for s in mine], [s.high for s in mine]),
+                *band([s.low for s in mine], [s.high for s in mine]),
                 color=colour,
                 alpha=0.2,
                 linewidth=0,
@@ -292,115 +295,16 @@ def _by_dim(ax: Any, result: Result, lines: Sequence[Score], dim: str) -> None:
     ax.grid(alpha=0.25, linewidth=0.6)
 
 
-def _band(low: Any, high: Any) -> tuple[Any, Any]:
+def band(low: Any, high: Any) -> tuple[Any, Any]:
     """Borders of a band, with gaps where an interval has no end."""
     a, b = np.asarray(low, float), np.asarray(high, float)
     there = np.isfinite(a) & np.isfinite(b)
     return np.where(there, a, np.nan), np.where(there, b, np.nan)
 
 
-def _number(text: str) -> Any:
+def as_number(text: str) -> Any:
+    """A coordinate as a number where it is one."""
     try:
         return float(text)
     except ValueError:
         return text
-
-
-def leak_picture(audit: LeakAudit, result: Result) -> Picture | None:
-    """The probe under random folds and under the honest split, beside what knows less."""
-    kinds = (
-        (f"'{audit.probe}', random folds", "score of the probe", "random", PALETTE[3]),
-        (f"'{audit.probe}', honest split", "score of the probe", "honest", SELECTED),
-        ("coordinates only, honest", "score from coordinates only", "honest", OTHER),
-        (f"'{result.task.baseline}', honest", f"score of '{result.task.baseline}'", "honest",
-         BASELINE),
-    )  # fmt: skip
-    metrics = result.metrics[:2]
-    table = audit.numbers
-    if not (table["item"] == "score of the probe").any():
-        return None
-    fig, grid = figure(7.2, 2.0, columns=len(metrics), squeeze=False, sharey=True)
-    for ax, metric in zip(grid.flat, metrics, strict=True):
-        names, rows, colours = [], [], []
-        for label, item, split, colour in kinds:
-            mine = (table["item"] == item) & (table["split"] == split)
-            line = table[mine & (table["what"] == metric.name)]
-            if len(line):
-                names.append(label)
-                rows.append(line.iloc[0])
-                colours.append(colour)
-        dots(ax, names, *[[float(r[c]) for r in rows] for c in ("value", "low", "high")],
-             colours=colours, zero=False)  # fmt: skip
-        ax.set_xlabel(unit_label(metric.name, metric.units))
-    text = (
-        "What the probe would have claimed with rows dealt at random, and what it scores in the "
-        "honest split, on the same test samples, uncalibrated."
-    )
-    return fig, text
-
-
-def importance_pictures(found: Explanation, result: Result) -> list[Picture]:
-    """Permutation importance of the selected model: bars by name, a curve over the lags."""
-    table = found.importance[found.importance["model"] == result.selected]
-    metric = next(m for m in result.metrics if m.name == found.metric)
-    label = unit_label(f"worsening of {metric.name}", metric.units)
-    pictures = []
-    for kind in dict.fromkeys(table["kind"]):
-        mine = table[table["kind"] == kind].reset_index(drop=True)
-        if kind == "lag":
-            pictures.append(_lags(mine, label))
-            continue
-        best = mine.sort_values("drop", ascending=False, kind="stable").head(16)
-        fig, ax = figure(7.2, 0.8 + 0.25 * max(len(best), 2))
-        values = [best[c].tolist() for c in ("drop", "low", "high")]
-        dots(ax, best["name"].tolist(), *values)
-        ax.set_xlabel(label)
-        more = f" The first 16 of {len(mine)} are shown." if len(mine) > 16 else ""
-        text = (
-            f"What '{result.selected}' needs, by {kind}: worsening of the score on "
-            f"{found.n} test samples when the {kind} is shuffled between them, with "
-            f"intervals.{more}"
-        )
-        pictures.append((fig, text))
-    return pictures
-
-
-def _lags(table: pd.DataFrame, label: str) -> Picture:
-    fig, ax = figure(7.2, 2.6)
-    numbers = [_number(n) for n in table["name"]]
-    plain = all(isinstance(n, float) for n in numbers)
-    x: Any = numbers if plain else np.arange(len(table))
-    ax.axhline(0.0, color="black", linewidth=0.8, alpha=0.6)
-    ax.fill_between(x, *_band(table["low"], table["high"]), color=SELECTED, alpha=0.2, linewidth=0)
-    ax.plot(x, table["drop"], "o-", color=SELECTED, markersize=4)
-    if not plain:
-        ax.set_xticks(x, table["name"].tolist(), rotation=45, ha="right")
-    ax.set_xlabel("lag [steps]")
-    ax.set_ylabel(label)
-    return fig, "The same by lag; 0 is the newest step of a forecast, or the centre of a window."
-
-
-def local_pictures(local: pd.DataFrame) -> list[Picture]:
-    """What drove single predictions: the strongest parts of each."""
-    found = []
-    for (sample, why), mine in local.groupby(["sample", "why"], sort=False):
-        best = mine.head(8)
-        fig, ax = figure(5.0, 0.8 + 0.25 * max(len(best), 2))
-        effect = best["effect"].to_numpy(float)
-        at = np.arange(len(best))[::-1]
-        colours = [PALETTE[0] if e >= 0 else PALETTE[1] for e in effect]
-        ax.barh(at, effect, color=colours, height=0.65)
-        ax.axvline(0.0, color="black", linewidth=0.8, alpha=0.6)
-        kinds = local["kind"].nunique() > 1
-        names = [
-            f"{k} {n}" if kinds else n for k, n in zip(best["kind"], best["name"], strict=True)
-        ]
-        ax.set_yticks(at, names)
-        output, value = str(mine["output"].iloc[0]), float(mine["value"].iloc[0])
-        ax.set_xlabel(f"change of: {output}")
-        text = (
-            f"Sample {sample}, {why}: {output} is {value:.4g}. A bar is what the part adds to it, "
-            "against the part at its mean."
-        )
-        found.append((fig, text))
-    return found

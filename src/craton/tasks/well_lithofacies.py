@@ -18,19 +18,7 @@ from craton.data.facies import benchmark
 from craton.data.registry import locate
 from craton.data.wells import synthetic_wells
 from craton.errors import DataError, nearest
-from craton.io.well_features import (
-    BEDS,
-    IN_BED,
-    add_beds,
-    describe,
-    facies_codes,
-    find_facies,
-    formation_order,
-    log_names,
-    logarithms,
-    match_training,
-    typical_step,
-)
+from craton.io import well_features as features
 from craton.io.wells import read_wells
 from craton.metrics import Metric, accuracy, adjacent_accuracy, calibration_error, log_loss
 from craton.models.along_well import along_well
@@ -114,9 +102,9 @@ def checks(data: xr.Dataset, config: WellConfig) -> list[Finding]:
 def resolve(data: xr.Dataset, config: WellConfig) -> WellConfig:
     """Pin curves, facies, units and scales, so that new wells are read as these were."""
     config = _protocol(config)[1]
-    target = find_facies(data, config.target, config.data or "example")
+    target = features.find_facies(data, config.target, config.data or "example")
     logs, constraints = _curves(data, config)
-    found, codes = facies_codes(data, target)
+    found, codes = features.facies_codes(data, target)
     names = config.categories or found
     formation = config.formation if config.formation in data else None
     pinned: dict[str, Any] = {
@@ -128,9 +116,9 @@ def resolve(data: xr.Dataset, config: WellConfig) -> WellConfig:
         "codes": config.codes if config.categories else codes,
         "neighbours": adjacent(names, config.neighbours),
         "units": {c: str(data[c].attrs.get("units", "")) for c in logs},
-        "typical": describe(data, logs),
-        "step": typical_step(data),
-        "order": config.order or (formation_order(data, formation) if formation else ()),
+        "typical": features.describe(data, logs),
+        "step": features.typical_step(data),
+        "order": config.order or (features.formation_order(data, formation) if formation else ()),
     }
     return config.model_copy(update=pinned)
 
@@ -140,19 +128,19 @@ def samples(data: xr.Dataset, config: WellConfig, future: bool) -> Samples:
     assert config.target is not None
     curves = (*config.curves, *config.constraints)
     where = config.data or "example"
-    data = match_training(data, curves, config.units, config.typical, config.step, where)
-    data = logarithms(data, config.units)
+    data = features.match_training(data, curves, config.units, config.typical, config.step, where)
+    data = features.logarithms(data, config.units)
     mark = config.constraints[:1]
-    data = add_beds(data, config.formation, config.order, mark, config.curves)
+    data = features.add_beds(data, config.formation, config.order, mark, config.curves)
     target = Target(config.target, config.categories, config.codes)
     place = {c: i for i, c in enumerate(config.categories)}
     near = {place[k]: tuple(place[v] for v in vs) for k, vs in config.neighbours.items()}
-    beds = (*BEDS, *(c + IN_BED for c in config.curves))
+    beds = (*features.BEDS, *(c + features.IN_BED for c in config.curves))
     gather = LogWindows(curves, target, curves, config.half, "well", len(config.curves), beds, near)
     index = make_index(data.sizes["row"], group=data["well"].to_numpy())
     if future:
         return Samples(data, index, gather)
-    find_facies(data, config.target, where)
+    features.find_facies(data, config.target, where)
     known = gather.observed(data, index)[config.target].to_numpy() >= 0
     return Samples(data, index[known].iloc[:: config.thin], gather)
 
@@ -210,7 +198,7 @@ def _curves(data: xr.Dataset, config: WellConfig) -> tuple[tuple[str, ...], tupl
         if name not in data:
             fix = nearest(name, map(str, data.data_vars))
             raise DataError(f"there is no curve '{name}'", where=config.data or "example", fix=fix)
-    logs = config.curves or log_names(data, (*config.constraints, config.target or ""))
+    logs = config.curves or features.log_names(data, (*config.constraints, config.target or ""))
     if not logs:
         raise DataError("there is no log to learn from", where=config.data or "example")
     return logs, tuple(c for c in config.constraints if c in data)
