@@ -174,3 +174,13 @@ def test_a_split_that_a_run_refuses_is_reported():
     task = worlds._task("refused", splitter=lambda config, samples: Leaky())
     audit = quick_audit(worlds.config_of(task), task)
     assert _finding(audit, "split").level == "error"
+
+
+def test_a_slow_probe_is_audited_on_fewer_samples_and_that_is_said(monkeypatch):
+    from craton import leak_items
+
+    monkeypatch.setattr(leak_items, "SLOW", 0.0)
+    monkeypatch.setattr(leak_items, "SECONDS", 0.0)
+    audit = quick_audit(worlds.config_of(worlds.LABELS), worlds.LABELS)
+    assert _finding(audit, "samples").text.startswith("30 of 400 test samples were audited")
+    assert _value(audit, "score of the probe", "honest")["n"] == 30
