@@ -18,7 +18,7 @@ from craton.samples import Inputs, Samples
 MAX_PARTS = {"variable": 64, "lag": 32, "region": 32}
 """Parts of a kind that are altered one by one; more are grouped with their neighbours."""
 
-BATCH_ROWS, BATCH_BYTES = 8192, 96 << 20
+BATCH_ROWS, BATCH_BYTES = 8192, 24 << 20
 
 Where = tuple[Any, ...]
 

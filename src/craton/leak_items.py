@@ -25,6 +25,8 @@ from craton.task import Task
 from craton.uncertainty import Interval, block_bootstrap, paired_gain
 
 RANDOM_FOLDS = 5
+"""Random folds at the least; as many as there are honest ones, up to ten."""
+
 SECONDS = 6.0
 """Time that the probe's predictions of all test samples may take, before some are left out."""
 
@@ -176,11 +178,12 @@ def _random(e: Evidence) -> xr.Dataset:
     rng = np.random.default_rng(e.run.seed)
     tested = np.unique(e.rows)
     fold = np.full(len(e.samples), -1)
-    fold[tested] = rng.permutation(len(tested)) % min(RANDOM_FOLDS, len(tested))
+    folds = min(max(RANDOM_FOLDS, min(len(e.splits), 10)), len(tested))
+    fold[tested] = rng.permutation(len(tested)) % folds
     size = round(float(np.mean([len(s.train) for s in e.splits])))
     parts = []
-    for k in range(fold.max() + 1):
-        e.progress(k, RANDOM_FOLDS, "leak audit: random folds")
+    for k in range(folds):
+        e.progress(k, folds, "leak audit: random folds")
         rest = np.flatnonzero(fold != k)
         # as many training samples as the honest split has, so that the gap is not one of size
         train = np.sort(rng.permutation(rest)[:size])
