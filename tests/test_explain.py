@@ -9,10 +9,11 @@ import xarray as xr
 from craton.alter import Part, change_part, in_batches, list_parts, mean_part, regroup, stack
 from craton.errors import DataError
 from craton.explain import explain, headline, permutation_importance, single
+from craton.gathers import Rows
 from craton.metrics import log_loss, score
 from craton.models.base import Fitting
 from craton.result import Fitted
-from craton.samples import Rows, Samples, Target, make_index
+from craton.samples import Samples, Target, make_index
 from craton.uncertainty import NoCalibration
 from tests import worlds
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from craton.gathers import Rows
 from craton.leaks import quick_audit
 from craton.neighbours import alone, count_repeats, input_table, nearest
-from craton.samples import Rows, Samples, Target, make_index
+from craton.samples import Samples, Target, make_index
 from craton.splits import Split
 from tests import worlds
 

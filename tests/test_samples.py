@@ -12,17 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from craton.errors import DataError
-from craton.samples import (
-    Fields,
-    Rows,
-    Samples,
-    Target,
-    Windows,
-    encode,
-    make_index,
-    region_mean,
-    window_rows,
-)
+from craton.gathers import Fields, Rows, Windows, region_mean, window_rows
+from craton.samples import Samples, Target, encode, make_index
 
 ROCK = Target("rock", ("sand", "shale"), (3, 7))
 

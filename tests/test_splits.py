@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from craton.errors import ConfigError, CratonError, DataError
+from craton.independence import audit
 from craton.samples import make_index
-from craton.splits import Both, ByGroup, ForwardInTime, SpatialBlocks, Split, Splitter, audit
+from craton.splits import Both, ByGroup, ForwardInTime, SpatialBlocks, Split, Splitter
 
 START = np.datetime64("2000-01-01", "ns")
 DAY = np.timedelta64(1, "D")

@@ -12,12 +12,13 @@ import xarray as xr
 from craton.checks import Finding
 from craton.config import Config
 from craton.engine import run
+from craton.gathers import Fields, Rows
 from craton.metrics import accuracy, coverage, crps, log_loss, rmse
 from craton.models.base import Fitting, Model, class_prediction, value_prediction
 from craton.models.baselines import Climatology, DampedPersistence, Frequency, Persistence
 from craton.report.section import Section
 from craton.result import Result, RunConfig
-from craton.samples import Fields, Rows, Samples, Target, make_index
+from craton.samples import Samples, Target, make_index
 from craton.splits import ByGroup, ForwardInTime, SpatialBlocks
 from craton.task import Task
 from craton.uncertainty import ConformalQuantiles, NoCalibration, Temperature

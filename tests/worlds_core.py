@@ -13,11 +13,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.config import Config, tunable
+from craton.gathers import Rows
 from craton.io.tables import read_table, write_predictions
 from craton.metrics import accuracy, log_loss
 from craton.models.base import Fitting, Model, State, class_prediction
 from craton.models.baselines import Frequency
-from craton.samples import Rows, Samples, Target, make_index
+from craton.samples import Samples, Target, make_index
 from craton.splits import ByGroup, ForwardInTime, Splitter
 from craton.task import Task
 from craton.uncertainty import Temperature

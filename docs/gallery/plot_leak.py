@@ -11,9 +11,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from craton.data.tables import example_table
+from craton.gathers import Rows
 from craton.metrics import accuracy, score
 from craton.models.trees import RandomForest
-from craton.samples import Rows, Samples, Target, make_index
+from craton.samples import Samples, Target, make_index
 from craton.splits import SpatialBlocks
 
 data = example_table(900)

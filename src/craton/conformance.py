@@ -15,10 +15,10 @@ from craton import bundle as bundles
 from craton.config import build
 from craton.engine import load, run
 from craton.errors import BundleError, CratonError, ModelError
+from craton.independence import audit
 from craton.models.base import Fitting
 from craton.result import Progress, Result, RunConfig, silent
 from craton.samples import Samples
-from craton.splits import audit
 from craton.task import Task
 from craton.uncertainty import paired_gain
 

@@ -15,13 +15,13 @@ from craton import bundle as bundles
 from craton.checks import Finding, check_dataset
 from craton.config import build
 from craton.errors import BundleError, DataError
+from craton.independence import audit
 from craton.judge import Judge
 from craton.models.base import sub_state
 from craton.models.blend import Blend
 from craton.result import BLEND, Fitted, Progress, Result, RunConfig, silent
 from craton.samples import Samples, Target
 from craton.scoring import Score
-from craton.splits import audit
 from craton.store import Store
 from craton.task import Task, find_task
 

@@ -19,11 +19,12 @@ import pandas as pd
 
 from craton.checks import Finding
 from craton.errors import CratonError, LeakError
+from craton.independence import audit
 from craton.leak_items import ITEMS, Evidence
 from craton.models.base import Fitting, Model
 from craton.result import Progress, Result, RunConfig, silent
 from craton.samples import Samples
-from craton.splits import Split, audit
+from craton.splits import Split
 from craton.task import Task
 
 NUMBERS = ("item", "split", "what", "value", "low", "high", "n", "units")

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from craton.errors import ConfigError, DataError, LeakError, nearest
+from craton.errors import ConfigError, DataError, nearest
 
 Rows = NDArray[np.int64]
 
@@ -236,7 +236,7 @@ class SpatialBlocks:
     seed: int = 0
 
     def blocks(self, index: pd.DataFrame) -> Rows:
-        xy = _places(index)
+        xy = places(index)
         cells = np.floor((xy - xy.min(axis=0)) / self.size).astype(np.int64)
         return pd.factorize(pd.MultiIndex.from_arrays(cells.T))[0].astype(np.int64)
 
@@ -251,7 +251,7 @@ class SpatialBlocks:
                 fix="choose smaller blocks",
             )
         names = [names[i] for i in np.random.default_rng(self.seed).permutation(len(names))]
-        xy = _places(index)
+        xy = places(index)
         for i, members in enumerate(_balanced(block, names, min(self.n, len(names)))):
             out = np.isin(block, members)
             keep = ~out
@@ -313,78 +313,6 @@ class Both:
             )
 
 
-def audit(index: pd.DataFrame, split: Split) -> list[str]:
-    """Refuse a split whose test set is not independent of what the model learnt from.
-
-    Parameters
-    ----------
-    index : pd.DataFrame
-        `Samples.index`.
-    split : Split
-        The split; train and calibrate both count as learnt from.
-
-    Returns
-    -------
-    list of str
-        What was checked, for the report.
-
-    Raises
-    ------
-    LeakError
-        If a sample is in two parts; a group is on both sides of a split that is not forward in
-        time; targets overlap in time; the past is predicted from the future without another
-        separation; or test and training samples share one place and nothing else sets them apart.
-    """
-    learnt, test = np.concatenate([split.train, split.calibrate]), split.test
-    if not len(split.train) or not len(test):
-        raise DataError("nothing to learn from, or nothing to test on", where=split.name)
-    rows = np.concatenate([learnt, test])
-    if len(np.unique(rows)) != len(rows):
-        raise LeakError(
-            "a sample is in two parts of the split, or twice in one",
-            where=f"split {split.name}",
-            fix="make the parts disjoint",
-        )
-    a, b = index.iloc[learnt], index.iloc[test]
-    passed = [f"no sample in two parts ({len(learnt)} learnt from, {len(test)} tested)"]
-    timed = bool(a["t0"].notna().any() and b["t0"].notna().any())
-    # one sample whose time or group is not known can be on either side
-    complete = not a["t1"].isna().any() and not b["t0"].isna().any()
-    forward = timed and complete and max(a["t0"].max(), a["t1"].max()) <= b["t0"].min()
-    if forward:
-        passed.append(f"every target learnt ends by {a['t1'].max()}, before the first test issue")
-    grouped = bool((a["group"] != "").all() and (b["group"] != "").all())
-    shared = sorted(set(a["group"]) & set(b["group"]) - {""})
-    if grouped and not shared:
-        passed.append(f"no group on both sides ({b['group'].nunique()} tested)")
-    if shared and not forward:
-        raise LeakError(
-            f"{len(shared)} group(s) are on both sides, '{shared[0]}' for one",
-            where=f"split {split.name}",
-            fix="leave out whole groups (ByGroup) or test later times (ForwardInTime)",
-        )
-    apart = (grouped and not shared) or forward
-    placed = bool(a["x"].notna().any() and b["x"].notna().any())
-    if placed and not apart:
-        distance, _ = cKDTree(_places(a)).query(_places(b))
-        if (distance <= 0).any():
-            raise LeakError(
-                f"{int((distance <= 0).sum())} test samples lie at a place that was trained on",
-                where=f"split {split.name}",
-                fix="split in blocks (SpatialBlocks) or by group (ByGroup)",
-            )
-        passed.append(f"nearest training sample to a test sample: {distance.min():.4g} away")
-        apart = True
-    if timed and not apart:
-        raise LeakError(
-            "test targets overlap training targets in time, or the past is predicted from later "
-            "data, and neither place nor group sets the two apart",
-            where=f"split {split.name}",
-            fix="test later times (ForwardInTime)",
-        )
-    return passed
-
-
 def _times(index: pd.DataFrame) -> tuple[pd.Series[Any], pd.Series[Any]]:
     if index[["t0", "t1"]].isna().any(axis=None):
         raise DataError("some samples have no time", where="split in time", fix="give t0 and t1")
@@ -395,7 +323,7 @@ def _times(index: pd.DataFrame) -> tuple[pd.Series[Any], pd.Series[Any]]:
     return index["t0"], index["t1"]
 
 
-def _places(index: pd.DataFrame) -> NDArray[np.float64]:
+def places(index: pd.DataFrame) -> NDArray[np.float64]:
     xy = index[["x", "y"]].to_numpy(float)
     if not np.isfinite(xy).all():
         raise DataError("some samples have no place", where="split in space", fix="give x and y")

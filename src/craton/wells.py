@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from craton.checks import Finding
 from craton.errors import DataError, nearest
+from craton.gathers import Windows
 from craton.io.well_alignment import well_scales
 from craton.io.well_features import IN_BED, logarithms
 from craton.io.well_products import facies_table, write_facies_csv, write_wells_las
 from craton.models.imputation import imputation_errors
-from craton.samples import Inputs, Parts, Samples, Windows, make_index
+from craton.samples import Inputs, Parts, Samples, make_index
 
 SHORT = 50
 """Rows below which a well says little."""

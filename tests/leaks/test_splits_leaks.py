@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from craton.errors import DataError, LeakError
+from craton.independence import audit
 from craton.samples import make_index
-from craton.splits import ForwardInTime, Split, audit
+from craton.splits import ForwardInTime, Split
 
 START = np.datetime64("2000-01-01", "ns")
 DAY = np.timedelta64(1, "D")

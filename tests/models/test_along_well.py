@@ -6,13 +6,14 @@ import pytest
 from craton.config import build
 from craton.data.wells import synthetic_wells
 from craton.errors import BundleError, ConfigError, ModelError
+from craton.gathers import Rows
 from craton.metrics import log_loss, score
 from craton.models.along_well import align, along_well, another_vintage, window_features
 from craton.models.imputation import NormalImputer, imputation_errors
 from craton.models.linear import Logistic
 from craton.models.markov import FaciesChain
 from craton.models.trees import ExtraTrees
-from craton.samples import Rows, Samples, Target, make_index
+from craton.samples import Samples, Target, make_index
 from craton.tasks.well_lithofacies import TASK, WellConfig
 
 

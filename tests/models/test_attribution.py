@@ -7,9 +7,10 @@ import pytest
 import xarray as xr
 
 from craton.explain import headline
+from craton.gathers import Rows, Windows
 from craton.models.base import Fitting
 from craton.models.deep import MLP, TCN
-from craton.samples import Rows, Samples, Target, Windows, make_index
+from craton.samples import Samples, Target, make_index
 from tests import worlds
 
 SMALL = {"epochs": 8, "hidden": 8, "patience": 0, "device": "cpu"}

@@ -9,9 +9,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from craton.errors import BundleError
+from craton.gathers import Rows
 from craton.models.base import design
 from craton.models.linear import Logistic, Ridge, softmax, solve_ridge
-from craton.samples import Rows, Samples, Target, make_index
+from craton.samples import Samples, Target, make_index
 from tests.models.worlds import table
 
 

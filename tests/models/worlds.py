@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from craton.samples import Fields, Rows, Samples, Target, Windows, make_index
+from craton.gathers import Fields, Rows, Windows
+from craton.samples import Samples, Target, make_index
 
 
 def table(

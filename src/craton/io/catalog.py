@@ -203,6 +203,8 @@ def _parse(path: Path) -> pd.DataFrame:
     lines = read_text(path, encoding="utf-8-sig").splitlines()
     while lines and not lines[0].strip():
         lines.pop(0)
+    if not lines:
+        raise DataError("is empty", where=str(path), fix="give a file with data in it")
     # FDSN text and SCEDC begin the header with '#'; other '#' lines are remarks.
     while len(lines) > 1 and lines[0].startswith("#") and lines[1].startswith("#"):
         lines.pop(0)

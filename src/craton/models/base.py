@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from craton.config import Config, build
 from craton.errors import BundleError, ModelError
+from craton.gathers import region_mean
 from craton.models.encode import Encoder, columns
-from craton.samples import Inputs, Samples, region_mean
+from craton.samples import Inputs, Samples
 
 State = dict[str, NDArray[Any]]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from craton.config import Config as Settings
 from craton.errors import ModelError
+from craton.gathers import region_mean
 from craton.models.base import (
     Fitting,
     Model,
@@ -20,7 +21,7 @@ from craton.models.base import (
     need,
     value_prediction,
 )
-from craton.samples import Samples, region_mean
+from craton.samples import Samples
 
 
 class Frequency(Model):

@@ -18,6 +18,7 @@ from craton.config import Config
 from craton.data.ocean import nino34_weights, optimal_forecast, synthetic_sst
 from craton.data.registry import locate
 from craton.errors import DataError
+from craton.gathers import Fields
 from craton.io.anomalies import Period, ends_of, is_seasonal, moment, months_of, to_anomalies
 from craton.io.field_products import write_field_forecast, write_region_forecast
 from craton.io.fields import read_sst
@@ -29,7 +30,7 @@ from craton.models.linear import Ridge
 from craton.models.physics.lim import LIM
 from craton.report.section import Section
 from craton.result import Result
-from craton.samples import Fields, Samples, Target, make_index
+from craton.samples import Samples, Target, make_index
 from craton.splits import ForwardInTime, Splitter
 from craton.task import Task
 from craton.uncertainty import ConformalQuantiles, paired_gain

@@ -18,6 +18,7 @@ from craton.config import Config
 from craton.data.registry import locate
 from craton.data.tables import example_table
 from craton.errors import ConfigError, DataError
+from craton.gathers import Rows
 from craton.io.tables import read_table, write_predictions
 from craton.metrics import Metric, accuracy, calibration_error, f1_macro, log_loss
 from craton.models.baselines import Frequency
@@ -26,7 +27,7 @@ from craton.models.linear import Logistic
 from craton.models.trees import ExtraTrees, RandomForest
 from craton.report.section import Section
 from craton.result import Result
-from craton.samples import Rows, Samples, Target, make_index
+from craton.samples import Samples, Target, make_index
 from craton.splits import ByGroup, ForwardInTime, SpatialBlocks, Splitter
 from craton.task import Task
 from craton.uncertainty import Calibrator, Temperature

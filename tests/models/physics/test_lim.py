@@ -9,10 +9,11 @@ import pytest
 
 from craton.data.ocean import linear_model, nino34_weights, optimal_forecast, synthetic_sst
 from craton.errors import BundleError, ModelError
+from craton.gathers import Fields
 from craton.metrics import anomaly_correlation, coverage, middle, rmse, score
 from craton.models.base import Fitting
 from craton.models.physics.lim import LIM, modes, tau_test
-from craton.samples import Fields, Samples, Target, make_index
+from craton.samples import Samples, Target, make_index
 
 LEADS = (1, 3, 6, 12)
 TARGET = Target("sst", units="degC", regions={"nino34": nino34_weights()})
