@@ -102,7 +102,7 @@ def test_no_fit_sees_a_test_sample_and_each_model_predicts_the_test_once(split: 
                 if c == column and set(rows) == test
             ]  # fmt: skip
             assert touched == [len(test)]
-    assert len(judge.tests) == len(result.splits)
+    assert len(judge.fitted) == len(result.splits)
 
 
 def test_with_time_calibration_is_learnt_on_the_calibration_part() -> None:

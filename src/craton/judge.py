@@ -43,7 +43,6 @@ class Judge:
         self.candidates = list(run.candidates or task.models)
         self.names = [*task.baselines, *(c for c in self.candidates if c not in task.baselines)]
         self.fingerprint = _fingerprint(samples)
-        self.tests: list[Samples] = []
         self.raw: dict[str, list[xr.Dataset]] = {}
         self.calibrated: dict[str, list[xr.Dataset]] = {}
         self.selection: dict[str, list[float]] = {}
@@ -56,38 +55,29 @@ class Judge:
         """Fit, calibrate and predict all models of one split."""
         train, test = self.samples.take(split.train), self.samples.take(split.test)
         stages = {name: self._stage(name, split, train, test) for name in self.names}
-        where = "calibrate" if len(split.calibrate) else "oof"
-        if where == "oof":
-            rows = np.concatenate([f.test for f in self._folds(train)])
-            held = train.take(rows)
-        else:
-            held = self.samples.take(split.calibrate)
-        oof_rows = np.concatenate([f.test for f in self._folds(train)])
-        truth = train.take(oof_rows).observed()
-        fitted = {}
-        raw = {n: (s.predictions["oof"], s.predictions[where]) for n, s in stages.items()}
-        for name, stage in stages.items():
-            model = self._model(name).with_state(stage.state)
-            fitted[name] = Fitted(name, model, self._calibrator(held, stage.predictions[where]))
-            self.selection.setdefault(name, []).append(self._loss(truth, stage.predictions["oof"]))
-        weights = self._weights(truth, {n: raw[n][0] for n in self.candidates})
+        inner = train.take(np.concatenate([f.test for f in self._folds(train)]))
+        truth = inner.observed()
+        # where the split sets nothing aside, calibration is learnt out of fold
+        aside = len(split.calibrate) > 0
+        where, held = ("calibrate", self.samples.take(split.calibrate)) if aside else ("oof", inner)
+        found = {n: s.predictions for n, s in stages.items()}
+        models = {n: self._model(n).with_state(s.state) for n, s in stages.items()}
+        weights = self._weights(truth, {n: found[n]["oof"] for n in self.candidates})
         if weights:
-            blended = {
-                k: mix({n: raw[n][i] for n in weights}, weights) for i, k in ((0, "o"), (1, "c"))
+            found[BLEND] = {
+                part: mix({n: found[n][part] for n in weights}, weights)
+                for part in found[self.candidates[0]]
             }
-            members = {n: fitted[n].model for n in weights}
-            calibrator = self._calibrator(held, blended["c"])
-            fitted[BLEND] = Fitted(BLEND, Blend(members, weights), calibrator)
-            self.selection.setdefault(BLEND, []).append(self._loss(truth, blended["o"]))
+            models[BLEND] = Blend({n: models[n] for n in weights}, weights)
+        fitted = {}
+        for name, predicted in found.items():
+            require_finite(predicted["test"], name)
+            calibrator = self._calibrator(held, predicted[where])
+            fitted[name] = Fitted(name, models[name], calibrator)
+            self.selection.setdefault(name, []).append(self._loss(truth, predicted["oof"]))
+            self.raw.setdefault(name, []).append(predicted["test"])
+            self.calibrated.setdefault(name, []).append(calibrator.apply(predicted["test"]))
         self.weights.append(weights)
-        tests = {n: s.predictions["test"] for n, s in stages.items()}
-        if weights:
-            tests[BLEND] = mix({n: tests[n] for n in weights}, weights)
-        for name, predicted in tests.items():
-            require_finite(predicted, name)
-            self.raw.setdefault(name, []).append(predicted)
-            self.calibrated.setdefault(name, []).append(fitted[name].calibrator.apply(predicted))
-        self.tests.append(test)
         self.fitted.append(fitted)
 
     def result(

@@ -95,6 +95,7 @@ class Samples:
     Examples
     --------
     >>> data = xr.Dataset({"a": ("row", [1.0, 2.0, 3.0]), "b": ("row", [0, 1, 1])})
+    >>> from craton.gathers import Rows
     >>> rows = Rows(("a",), Target("b", ("no", "yes"), (0, 1)))
     >>> samples = Samples(data, make_index(3, group=["p", "p", "q"]), rows)
     >>> samples.take([2]).inputs()["x"].tolist()

@@ -52,7 +52,8 @@ class LIM(Model):
     Examples
     --------
     >>> from craton.data.ocean import nino34_weights, synthetic_sst
-    >>> from craton.samples import Fields, Target, make_index
+    >>> from craton.gathers import Fields
+    >>> from craton.samples import Target, make_index
     >>> target = Target("sst", units="degC", regions={"nino34": nino34_weights()})
     >>> data, rows = synthetic_sst(years=60), np.arange(11, 700)
     >>> when = data["time"].values
