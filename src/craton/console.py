@@ -31,8 +31,7 @@ def print_scores(scores: Sequence[Mapping[str, Any]]) -> None:
         table = Table(title=f"{metric} ({lines[0]['better']} is better, {lines[0]['n']} samples)")
         for column in ("model", "role", "score", "interval", "gain over baseline", "interval"):
             table.add_column(column, justify="left" if column in ("model", "role") else "right")
-        sign = -1 if lines[0]["better"] == "higher" else 1
-        for s in sorted(lines, key=lambda s: sign * (s["score"] if s["score"] is not None else 0)):
+        for s in sorted(lines, key=lambda s: -(s["gain"] or 0.0)):
             style = "bold" if s["role"] == "selected" else None
             table.add_row(
                 s["model"], s["role"], _n(s["score"]), f"{_n(s['low'])} .. {_n(s['high'])}",

@@ -148,7 +148,7 @@ class Judge:
                 where=self.task.name,
                 fix="give a longer or fuller record",
             )
-        return value if metric.better == "lower" else -value
+        return float(metric.loss(value))
 
     def _weights(self, truth: xr.Dataset, predictions: dict[str, xr.Dataset]) -> dict[str, float]:
         if not self.task.blend or len(predictions) < 2:

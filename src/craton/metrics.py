@@ -29,8 +29,8 @@ class Metric:
     ----------
     name : str
         Name in tables and `scores.json`.
-    better : {"higher", "lower"}
-        Direction.
+    better : {"higher", "lower", "nearer"}
+        Direction; "nearer" to `goal`.
     stats : callable
         ``stats(observed, predicted) -> (sample, k)``, two datasets in, sums to be out.
     value : callable
@@ -39,6 +39,8 @@ class Metric:
         Units of the value.
     reference : str
         Formula's source.
+    goal : float
+        What a score should be near to, for "nearer".
 
     Examples
     --------
@@ -50,15 +52,28 @@ class Metric:
     """
 
     name: str
-    better: Literal["higher", "lower"]
+    better: Literal["higher", "lower", "nearer"]
     stats: Callable[[xr.Dataset, xr.Dataset], Stats]
     value: Callable[[Stats], Any]
     units: str = "1"
     reference: str = ""
+    goal: float = float("nan")
+
+    @property
+    def direction(self) -> str:
+        """In words: "higher is better"."""
+        goal = f" to {self.goal:g}" if self.better == "nearer" else ""
+        return f"{self.better}{goal} is better"
+
+    def loss(self, score: Any) -> Any:
+        """The score turned so that lower is better."""
+        if self.better == "nearer":
+            return np.abs(score - self.goal)
+        return -score if self.better == "higher" else score
 
     def gain(self, score: Any, base: Any) -> Any:
         """How much better `score` is than `base`, positive if better."""
-        return score - base if self.better == "higher" else base - score
+        return self.loss(base) - self.loss(score)
 
 
 def score(metric: Metric, observed: xr.Dataset, predicted: xr.Dataset) -> float:
@@ -316,7 +331,10 @@ def crps(target: str, units: str = "1", weights: NDArray[np.float64] | None = No
 
 
 def coverage(target: str, low: float = 0.05, high: float = 0.95) -> Metric:
-    """Share of observations inside the interval between two predicted quantiles."""
+    """Share of observations inside the interval between two predicted quantiles.
+
+    Better is nearer to the share that the interval promises, from either side.
+    """
 
     def stats(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
         truth = observed[target]
@@ -328,7 +346,9 @@ def coverage(target: str, low: float = 0.05, high: float = 0.95) -> Metric:
         both = [inside.reshape(n, -1).sum(axis=1), there.reshape(n, -1).sum(axis=1)]
         return np.stack(both, axis=1).astype(float)
 
-    return Metric(f"coverage_{round(100 * (high - low))}_{target}", "higher", stats, _mean)
+    promised = round(high - low, 6)
+    name = f"coverage_{round(100 * promised)}_{target}"
+    return Metric(name, "nearer", stats, _mean, goal=promised)
 
 
 def poisson_log_likelihood(counts: str = "count", rates: str = "expected_count") -> Metric:

@@ -99,7 +99,7 @@ def _scores(result: Result) -> str:
         base = result.score(result.task.baseline, metric.name)
         units = "" if metric.units == "1" else f" [{metric.units}]"
         lines.append(
-            f"| {metric.name}{units}, {metric.better} is better | {number(s.score)} | "
+            f"| {metric.name}{units}, {metric.direction} | {number(s.score)} | "
             f"{number(s.low)} … {number(s.high)} | {number(base.score)} | {number(s.gain, '+')} | "
             f"{number(s.gain_low, '+')} … {number(s.gain_high, '+')} |"
         )

@@ -167,7 +167,7 @@ def _metrics(result: Result) -> list[dict[str, Any]]:
             )
         units = "" if metric.units == "1" else f" [{metric.units}]"
         title = metric.name.replace("_", " ") + units
-        found.append({"name": title, "better": metric.better, "rows": rows})
+        found.append({"name": title, "better": metric.direction, "rows": rows})
     return found
 
 

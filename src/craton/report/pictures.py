@@ -58,9 +58,8 @@ def gains(result: Result) -> Picture:
 def ranked(result: Result) -> list[Score]:
     """Scores by the first metric, best first."""
     metric = result.metrics[0]
-    sign = 1 if metric.better == "lower" else -1
     lines = [s for s in result.scores if s.metric == metric.name]
-    return sorted(lines, key=lambda s: (not np.isfinite(s.score), sign * s.score))
+    return sorted(lines, key=lambda s: (not np.isfinite(s.score), metric.loss(s.score)))
 
 
 def split_pictures(result: Result) -> list[Picture]:
