@@ -1,0 +1,38 @@
+"""Settings of a run, and the verdict."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+
+from craton.errors import ConfigError
+from craton.metrics import accuracy
+from craton.result import Result, RunConfig
+from craton.scoring import Score
+
+
+def test_settings_are_sorted_into_the_run_s_the_models_and_the_task_s():
+    found = RunConfig.of("t", {"seed": 3, "data": "a.csv", "models": {"m": {"trees": 5}}})
+    assert (found.seed, found.settings) == (3, {"data": "a.csv"})
+    assert found.models == {"m": {"trees": 5}}
+
+
+def test_a_level_of_one_is_refused():
+    with pytest.raises(ConfigError, match="level"):
+        RunConfig.of("t", {"level": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(0.1, 0.3, "is better than"), (-0.1, 0.3, "cannot be told from"), (-0.3, -0.1, "WORSE")],
+)
+def test_the_verdict_says_what_the_interval_says(low, high, word):
+    line = Score("t", "m", "selected", "accuracy", "higher", 0.7, 0.6, 0.8, 0.0, low, high, 9, "s")
+    names = [f.name for f in dataclasses.fields(Result)]
+    known = dict.fromkeys(names) | {
+        "task": SimpleNamespace(baseline="b"),
+        "metrics": [accuracy("f")],
+        "scores": [line],
+        "selected": "m",
+    }
+    assert word in Result(**known).verdict()
