@@ -233,7 +233,7 @@ def test_any_bytes_in_place_of_the_arrays_are_refused(tmp_path: Path, content: b
 def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for path in (tmp_path, tmp_path / "absent", tmp_path / "file"):
-        with pytest.raises(BundleError, match="is not a bundle"):
+        with pytest.raises(BundleError, match=r"is not a bundle|no such folder"):
             bundle.load(path)
 
 

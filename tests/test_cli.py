@@ -43,6 +43,19 @@ def test_list_names_every_task_with_its_title(craton):
     )
 
 
+def test_list_tells_what_can_be_set_in_a_task(craton):
+    code, said = craton("list", "earthquake-forecast")
+    assert code == 0
+    assert "horizon = 7.0" in said
+    assert "candidates = ()" in said
+    assert "background=kernel" in said
+
+
+def test_a_bare_word_is_a_list_of_one(craton):
+    quick = ("--set", "candidates=logistic", *QUICK[2:])
+    assert craton("run", "table-classification", *quick, "--out", "r")[0] == 0
+
+
 def test_a_run_writes_what_another_program_reads(craton):
     code, said = craton("run", "table-classification", *QUICK, "--out", "r")
     assert code == 0

@@ -152,6 +152,8 @@ def load(path: str | Path) -> Bundle:
     path = Path(path)
     where = str(path)
     manifest_path = path / "manifest.json"
+    if not path.exists():
+        raise BundleError("there is no such folder", where=where, fix="check the path")
     if not manifest_path.is_file():
         raise BundleError(
             "is not a bundle (no manifest.json)", where=where, fix="name the folder RUN/bundle"

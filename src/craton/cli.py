@@ -129,9 +129,11 @@ def update(
     with _progress() as progress:
         found = engine.update(bundle, data, out, task=_task_from(task), progress=progress)
     s = found.champion
-    print(f"{found.n_new} new samples; {s.metric} {s.score:.4g} [{s.low:.4g}, {s.high:.4g}]")
+    print(f"{found.n_new} samples that the model has not learnt from")
+    print(f"its {s.metric} on them: {s.score:.4g} [{s.low:.4g}, {s.high:.4g}]")
     print(found.text)
-    print("promoted" if found.promoted else "kept the old model")
+    where = f"written to {out}" if out else "in its place; the old one is beside it (.before)"
+    print(f"promoted: the new model is {where}" if found.promoted else "kept the old model")
 
 
 @app.command()
@@ -181,10 +183,17 @@ def check(
 
 
 @app.command("list")
-def list_tasks() -> None:
-    """List the tasks."""
-    from craton.task import task_names
+def list_tasks(
+    task: Annotated[str | None, typer.Argument(help="Task whose settings are wanted.")] = None,
+) -> None:
+    """List the tasks, or what can be set in one of them."""
+    from craton.task import find_task, task_names
 
+    if task is not None:
+        from craton.console import print_task
+
+        print_task(find_task(task))
+        return
     names = task_names()
     width = max(map(len, names))
     for name, (title, source) in names.items():

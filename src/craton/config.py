@@ -38,6 +38,19 @@ class Config(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _words(cls, values: Any) -> Any:
+        """Take a bare word, or words with commas, where several words are wanted."""
+        if not isinstance(values, dict):
+            return values
+        found = dict(values)
+        for name, field in cls.model_fields.items():
+            listed = field.annotation == tuple[str, ...]
+            if listed and isinstance(found.get(name), str):
+                found[name] = tuple(w.strip() for w in found[name].split(",") if w.strip())
+        return found
+
 
 def tunable(default: Any, low: float, high: float, *, log: bool = False) -> Any:
     """Declare a number whose bounds are also its search space.

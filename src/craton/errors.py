@@ -71,4 +71,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     words = sorted(known)
     close = difflib.get_close_matches(name, words, n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"{hint}Known: {', '.join(words)}"
+    shown = words if len(words) <= 30 else [*words[:30], f"and {len(words) - 30} more"]
+    return f"{hint}Known: {', '.join(shown)}"

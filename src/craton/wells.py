@@ -156,9 +156,11 @@ def _curve_findings(
 
 
 def adjacent(
-    names: Sequence[str], given: Mapping[str, tuple[str, ...]]
+    names: Sequence[str], given: Mapping[str, tuple[str, ...]], codes: Sequence[int] = ()
 ) -> dict[str, tuple[str, ...]]:
     """Facies adjacent to each: as given, or the next ones in order.
+
+    Codes with gaps between them (30000, 65000) are names, not an order: then none is adjacent.
 
     Raises
     ------
@@ -175,6 +177,8 @@ def adjacent(
             raise DataError(f"'{name}', called adjacent, is no facies", fix=nearest(name, names))
     if given:
         return dict(given)
+    if len(codes) and (np.diff(np.sort(codes)) != 1).any():
+        return {}
     last = len(names) - 1
     return {
         c: tuple(names[j] for j in (i - 1, i + 1) if 0 <= j <= last) for i, c in enumerate(names)

@@ -165,7 +165,9 @@ def test_a_dataset_without_a_public_address_says_its_source() -> None:
 
 
 def test_an_unknown_name_gets_the_nearest_known() -> None:
-    with pytest.raises(DataError, match=r"roks: there is no such file.*did you mean 'rocks'"):
+    with pytest.raises(
+        DataError, match=r"roks: there is no such file.*did you mean the dataset 'rocks'"
+    ):
         locate("roks")
 
 

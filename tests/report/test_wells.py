@@ -36,17 +36,17 @@ def test_strips_show_the_best_a_middling_and_the_worst_well(result, sections):
     assert share[captions[2].split(",")[0]] == min(share.values())
 
 
-def test_a_strip_has_logs_core_model_and_probability_by_depth(result):
+def test_a_strip_has_logs_given_model_and_probability_by_depth(result):
     fig = strip(result, "W04")
     titles = [ax.get_title().split("\n")[0] for ax in fig.axes]
-    assert titles == ["GR", "ILD log10", "DeltaPHI", "PHIND", "core", "model", "probability"]
+    assert titles == ["GR", "ILD log10", "DeltaPHI", "PHIND", "given", "model", "probability"]
     low, high = fig.axes[0].get_ylim()
     assert low > high  # depth grows downward
 
 
-def test_the_core_track_holds_the_observed_facies(result):
+def test_the_given_track_holds_the_observed_facies(result):
     fig = strip(result, "W01")
-    core = next(ax for ax in fig.axes if ax.get_title() == "core")
+    core = next(ax for ax in fig.axes if ax.get_title() == "given")
     drawn = np.asarray(core.collections[0].get_array()).ravel()
     mine = (result.test.index["group"] == "W01").to_numpy()
     assert np.array_equal(drawn, result.observed["Facies"].to_numpy()[mine])

@@ -112,6 +112,17 @@ def test_completeness_is_estimated_before_the_test_only():
     assert plain.magnitude == again.magnitude
 
 
+def test_a_record_whose_magnitudes_change_scale_is_found():
+    config = EarthquakeConfig()
+    data = TASK.load(config)
+    assert not [f for f in TASK.checks(data, config) if "first half" in f.text]
+    magnitude = data["magnitude"].to_numpy().copy()
+    late = np.arange(len(magnitude)) > len(magnitude) / 2
+    magnitude[late] = 3.0 + 1.8 * (magnitude[late] - 3.0)
+    changed = data.assign(magnitude=("event", magnitude))
+    assert [f for f in TASK.checks(changed, config) if "first half" in f.text]
+
+
 @pytest.mark.realdata
 @pytest.mark.skipif("CRATON_DATA_DIR" not in os.environ, reason="CRATON_DATA_DIR is not set")
 def test_a_benchmark_series_takes_its_windows_from_the_benchmark():

@@ -6,18 +6,20 @@ its public address if it has one. craton ships no data.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import http.client
 import json
 import os
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from craton.errors import DataError, nearest
+from craton.errors import DataError
 from craton.io.files import atomic
 from craton.provenance import sha256_file
 
@@ -83,13 +85,18 @@ def locate(data: str | Path) -> Located:
         raise DataError(
             "there is no such file, folder or dataset",
             where=str(data),
-            fix=f"check the path, or take one from `craton data` ({nearest(name, known)[:200]})",
+            fix=f"check the path{_like(name, known)}; `craton data` lists the datasets",
         )
     folder = fetch(name)
     inside = folder / part
     if part and inside.is_file():
         return Located(inside, name, part)
     return Located(folder, name, part)
+
+
+def _like(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f", or did you mean the dataset '{close[0]}'?" if close else ""
 
 
 def fetch(name: str) -> Path:

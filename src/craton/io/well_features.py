@@ -42,7 +42,17 @@ def log_names(ds: xr.Dataset, without: Sequence[str] = ()) -> tuple[str, ...]:
     labels = [str(n) for n in ds.data_vars if str(n).lower() in TARGETS]
     known = {"depth", "depth_original", *labels, *without}
     names = [str(n) for n, v in ds.data_vars.items() if v.dims == ("row",) and v.dtype.kind in "fi"]
-    return tuple(n for n in names if n not in known and n.lower() not in NOT_LOGS)
+    # an interpreter's rating of the label, or another version of the label, gives it away
+    logs = (n for n in names if not (_says_facies(n) or _says_quality(n)))
+    return tuple(n for n in logs if n not in known and n.lower() not in NOT_LOGS)
+
+
+def _says_facies(name: str) -> bool:
+    return any(word in name.lower() for word in ("facies", "lithology"))
+
+
+def _says_quality(name: str) -> bool:
+    return any(word in name.lower() for word in ("confidence", "quality", "flag"))
 
 
 def find_facies(ds: xr.Dataset, name: str | None, where: str) -> str:
@@ -57,6 +67,9 @@ def find_facies(ds: xr.Dataset, name: str | None, where: str) -> str:
         return name
     here = {str(n).lower(): str(n) for n in ds.data_vars}
     found = next((here[n] for n in TARGETS if n in here), None)
+    like = [n for n in here.values() if _says_facies(n) and not _says_quality(n)]
+    if name is None and found is None and len(like) == 1:
+        return like[0]
     if name is not None or found is None:
         raise DataError(
             f"there is no curve '{name or 'Facies'}' with the facies to learn",

@@ -57,12 +57,15 @@ def _next_window(result: Result) -> Section:
     index = samples.index.iloc[0]
     length = (index["t1"] - index["t0"]) / pd.Timedelta("1D")
     lines, usual = [], _usual(result)
+    came = result.observed["region_occurred"].mean("sample").to_numpy()
+    n = result.observed.sizes["sample"]
     for j, m in enumerate(found["threshold"].to_numpy()):
         chance = float(found["region_probability"][j])
         lines.append(
             f"The chance of at least one event of M ≥ {m:g} in the region in the {length:g} days "
-            f"from {index['t0']:%Y-%m-%d %H:%M} UTC is {_percent(chance)}; it was "
-            f"{_percent(usual[j])} in the mean of all test windows."
+            f"from {index['t0']:%Y-%m-%d %H:%M} UTC is {_percent(chance)}. In the test windows it "
+            f"was {_percent(usual[j])} in the mean, and {_percent(came[j])} of the {n} windows had "
+            f"one{_verdict(usual[j], came[j], n)}."
         )
     low, high = (
         float(found["region_count"].sel(quantile=q, method="nearest")) for q in (0.025, 0.975)
@@ -98,6 +101,15 @@ def _next_window(result: Result) -> Section:
 def _usual(result: Result) -> NDArray[Any]:
     found = result.predictions[result.selected]["region_probability"]
     return np.asarray(found.mean("sample").to_numpy())
+
+
+def _verdict(said: float, came: float, n: int) -> str:
+    """A warning where the share of windows is out of reach of the chances stated."""
+    from scipy.stats import binom
+
+    k = round(came * n)
+    tail = min(binom.cdf(k, n, said), binom.sf(k - 1, n, said))
+    return ": THE FORECAST IS NOT CALIBRATED HERE" if tail < 0.005 else ""
 
 
 def _recent(ax: Any, samples: Samples, t0: pd.Timestamp) -> None:

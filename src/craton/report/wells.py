@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
-from craton.io.well_alignment import alignment, apply_alignment
+from craton.io.well_alignment import alignment, apply_alignment, well_scales
 from craton.metrics import Metric
 from craton.models.imputation import imputation_errors
 from craton.report.figures import (
@@ -79,7 +79,7 @@ def _strips(result: Result) -> Section:
     kinds = ["the best", "a middling", "the worst"] if len(chosen) == WELLS else ["a"] * WELLS
     captions = [
         f"{w}, {kind} of {len(order)} test wells: {100 * right[w]:.0f} % of the depths right. "
-        "'core' is the facies described, 'model' the most probable one."
+        "'given' is the facies in the file, 'model' the most probable one."
         for w, kind in zip(chosen, kinds, strict=False)
     ]
     text = (
@@ -118,7 +118,7 @@ def strip(result: Result, well: str, model: str | None = None) -> Figure:
         ax.locator_params(axis="x", nbins=3)
     colours = facies_colours(len(names))
     for ax, label, codes in (
-        (axes[-3], "core", np.where(truth < 0, np.nan, truth)),
+        (axes[-3], "given", np.where(truth < 0, np.nan, truth)),
         (axes[-2], "model", p.argmax(axis=1).astype(float)),
     ):
         edges = np.r_[depth[:1], (depth[1:] + depth[:-1]) / 2, depth[-1:]]
@@ -208,7 +208,13 @@ def _value(result: Result, metric: Metric, model: str, rows: NDArray[np.int64]) 
 def _vintages(result: Result) -> Section:
     """Median and quartiles of each log by well, as read and aligned."""
     data = result.samples.data
-    logs = list(_logs(result))[:MOST_LOGS]
+    wells = list(dict.fromkeys(data["well"].to_numpy().astype(str).tolist()))
+    median, _ = well_scales(data, list(_logs(result)), wells)
+    # a log that is constant, or too short, in every well has no scale to show
+    logs = [c for c, m in zip(_logs(result), median.T, strict=True) if np.isfinite(m).any()]
+    logs = logs[:MOST_LOGS]
+    if not logs:
+        return Section("Vintages", "No log has enough values in any well to be compared.")
     measured = alignment(data, logs)
     moved = apply_alignment(data, measured)
     wells = [str(w) for w in measured["well"].to_numpy()]

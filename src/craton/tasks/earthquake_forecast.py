@@ -96,8 +96,12 @@ def checks(data: xr.Dataset, config: EarthquakeConfig) -> list[Finding]:
         Finding("info", f"complete from about {mc:.1f} (maximum curvature + 0.2); b = {b.b:.2f} "
                 f"+- {b.standard_error:.2f}", "catalogue"),
     ]  # fmt: skip
+    if not 0.7 <= b.b <= 1.3:
+        text = f"b = {b.b:.2f} is unusual: mixed magnitude scales, or not complete from {mc:.1f}?"
+        found.append(Finding("warning", text, "catalogue"))
+    found += _changes(data, mc, config.magnitude_bin or _bin(magnitudes))
     if twice:
-        text = f"{twice} events look like a repetition of another (2 s, 5 km, 0.2)"
+        text = f"{twice} events look like a repetition of another (2 s, 5 km, 0.2); all were kept"
         found.append(Finding("warning", text, "catalogue"))
     if config.magnitude is not None and config.magnitude < mc - 0.15:
         text = f"the magnitude {config.magnitude:g} asked for is below completeness, about {mc:.1f}"
@@ -213,8 +217,9 @@ def table(predicted: xr.Dataset, samples: Samples, window: int = 0) -> pd.DataFr
         {"longitude": lon, "latitude": lat, "west": lon - half, "south": lat - half,
          "east": lon + half, "north": lat + half}
     ).round(6)  # fmt: skip
-    frame["forecast_reference_time"] = samples.index["t0"].iloc[window].isoformat()
-    frame["forecast_end_time"] = samples.index["t1"].iloc[window].isoformat()
+    times = samples.index[["t0", "t1"]].iloc[window].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    frame["forecast_reference_time"] = times["t0"]
+    frame["forecast_end_time"] = times["t1"]
     frame["expected_count"] = at["expected_count"].to_numpy()
     for m in predicted["threshold"].to_numpy():
         frame[f"probability_m{m:g}"] = at["probability"].sel(threshold=m).to_numpy()
@@ -236,6 +241,25 @@ def write_grid(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
     frame = table(predicted, samples).set_index(["latitude", "longitude"])
     bands = [c for c in frame if str(c).startswith(("expected", "probability"))]
     write_geotiff(path, frame[bands].to_xarray())
+
+
+def _changes(data: xr.Dataset, mc: float, step: float) -> list[Finding]:
+    """A b-value that differs between the two halves of the record beyond its errors."""
+    large = data["magnitude"].to_numpy() >= mc - 1e-6
+    time, magnitude = data["time"].to_numpy()[large], data["magnitude"].to_numpy()[large]
+    late = time > time[0] + (time[-1] - time[0]) / 2
+    if min(late.sum(), (~late).sum()) < 100:
+        return []
+    a, b = (b_value(magnitude[part], mc, step) for part in (~late, late))
+    reach = float(np.hypot(a.standard_error, b.standard_error))
+    if abs(a.b - b.b) < max(4 * reach, 0.15):
+        return []
+    text = (
+        f"b is {a.b:.2f} in the first half of the record and {b.b:.2f} in the second: magnitude "
+        "scale or the completeness changed, and chances of large events will be wrong; use later "
+        "events only (--set train_from=) or a higher --set magnitude="
+    )
+    return [Finding("warning", text, "catalogue")]
 
 
 def _bin(magnitudes: np.ndarray) -> float:

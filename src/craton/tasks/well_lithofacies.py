@@ -95,6 +95,7 @@ def load(config: WellConfig) -> xr.Dataset:
 def checks(data: xr.Dataset, config: WellConfig) -> list[Finding]:
     """Gaps, repeated depths, vintages that differ, short wells, the error of imputation."""
     config = _protocol(config)[1]
+    features.find_facies(data, config.target, config.data or "example")
     logs, constraints = _curves(data, config)
     return well_findings(data, logs, constraints)
 
@@ -114,7 +115,7 @@ def resolve(data: xr.Dataset, config: WellConfig) -> WellConfig:
         "formation": formation,
         "categories": names,
         "codes": config.codes if config.categories else codes,
-        "neighbours": adjacent(names, config.neighbours),
+        "neighbours": adjacent(names, config.neighbours, codes),
         "units": {c: str(data[c].attrs.get("units", "")) for c in logs},
         "typical": features.describe(data, logs),
         "step": features.typical_step(data),
@@ -155,8 +156,8 @@ def metrics(samples: Samples) -> list[Metric]:
     """Log loss chooses; accuracy (F1-micro) and adjacent accuracy are the contest's."""
     gather, name = samples.gather, samples.target.name
     assert isinstance(gather, LogWindows)
-    near = adjacent_accuracy(name, gather.neighbours)
-    return [log_loss(name), accuracy(name), near, calibration_error(name)]
+    near = [adjacent_accuracy(name, gather.neighbours)] if gather.neighbours else []
+    return [log_loss(name), accuracy(name), *near, calibration_error(name)]
 
 
 def calibrator(target: Target) -> Calibrator:
