@@ -24,7 +24,11 @@ __all__ = ["audit", "check", "predict", "run", "update"]
 
 
 def run(
-    task: str, settings: Mapping[str, Any] | None = None, *, out: str | Path | None = None
+    task: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    data: xr.Dataset | None = None,
+    out: str | Path | None = None,
 ) -> Result:
     """Run a task, as ``craton run`` does.
 
@@ -35,6 +39,8 @@ def run(
     settings : mapping, optional
         What ``--set`` takes: the task's settings, the run's (``seed``, ``folds``, ``candidates``)
         and ``{"models": {NAME: {...}}}``.
+    data : xr.Dataset, optional
+        Data as the task's `load` gives them, instead of the setting ``data``.
     out : path, optional
         Run folder; None writes nothing.
 
@@ -48,12 +54,13 @@ def run(
     from craton.task import find_task
 
     declaration = find_task(task)
-    return engine_run(RunConfig.of(declaration.name, settings or {}), out, task=declaration)
+    chosen = RunConfig.of(declaration.name, settings or {})
+    return engine_run(chosen, out, task=declaration, data=data)
 
 
 def predict(
     bundle: str | Path,
-    data: str | Path | None,
+    data: str | Path | xr.Dataset | None,
     *,
     out: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -64,7 +71,9 @@ def predict(
     return engine_predict(bundle, data, out, settings=settings)
 
 
-def update(bundle: str | Path, data: str | Path, *, out: str | Path | None = None) -> Update:
+def update(
+    bundle: str | Path, data: str | Path | xr.Dataset, *, out: str | Path | None = None
+) -> Update:
     """Score new data, refit, promote if not worse; see `craton.engine.update`."""
     from craton.engine import update as engine_update
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import time
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import xarray as xr
 from craton import bundle as bundles
 from craton.checks import Finding, check_dataset
 from craton.config import build
+from craton.data.registry import IN_MEMORY
 from craton.errors import BundleError, DataError
 from craton.independence import audit
 from craton.judge import Judge
@@ -57,6 +59,7 @@ def run(
     out: str | Path | None = None,
     *,
     task: Task | None = None,
+    data: xr.Dataset | None = None,
     progress: Progress = silent,
     keep: bool = False,
 ) -> Result:
@@ -70,6 +73,8 @@ def run(
         Run folder; None writes nothing. What an interrupted run had computed there is used again.
     task : Task, optional
         The declaration, if it is not to be looked up by name.
+    data : xr.Dataset, optional
+        Data as the task's `load` gives them, instead of a file.
     progress : callable
         Called as ``progress(done, total, text)``.
     keep : bool
@@ -85,6 +90,10 @@ def run(
         See the message.
     """
     began = time.perf_counter()
+    progress(0, 1, "reading and checking the data")
+    if data is not None:
+        task = _given(task or find_task(run.task), data)
+        run = run.model_copy(update={"settings": {**run.settings, "data": IN_MEMORY}})
     task, config, data, samples, findings = prepare(run, task)
     splitter = task.splitter(config, samples)
     splits = list(splitter.split(samples.index))
@@ -106,6 +115,11 @@ def run(
         if not keep:
             shutil.rmtree(Path(out) / "work", ignore_errors=True)
     return result
+
+
+def _given(task: Task, data: xr.Dataset) -> Task:
+    """The same task on data that are in memory."""
+    return dataclasses.replace(task, load=lambda config: data)
 
 
 def _judge_further(result: Result, progress: Progress) -> None:
@@ -214,7 +228,7 @@ def _target(said: Mapping[str, Any]) -> Target:
 
 def predict(
     bundle: str | Path,
-    data: str | Path | None,
+    data: str | Path | xr.Dataset | None,
     out: str | Path | None = None,
     *,
     task: Task | None = None,
@@ -243,7 +257,8 @@ def predict(
     DataError
         If the data cannot be used, or no product has that ending.
     """
-    found = load(bundle, task=task, data=data, settings=settings)
+    place = IN_MEMORY if isinstance(data, xr.Dataset) else data
+    found = load(bundle, task=task, data=place, settings=settings)
     products = found.task.products
     ending = "" if out is None else "".join(Path(out).suffixes[-1:]).lower()
     if out is not None and ending not in products:
@@ -252,13 +267,13 @@ def predict(
             where=str(out),
             fix=f"choose one of {', '.join(sorted(products))}",
         )
-    raw = found.task.load(found.config)
+    raw = data if isinstance(data, xr.Dataset) else found.task.load(found.config)
     errors = [f for f in check_dataset(raw) if f.level == "error"]
     if errors:
         raise DataError(errors[0].text, where=errors[0].where)
     samples = found.samples(raw, found.config, future=True)
     if len(samples) == 0:
-        raise DataError("there is nothing to predict in these data", where=str(data))
+        raise DataError("there is nothing to predict in these data", where=str(place))
     predicted = found.fitted.predict(samples)
     predicted = predicted.assign_attrs(task=found.task.name, model=found.fitted.name)
     if out is not None:
@@ -279,7 +294,7 @@ class Update:
 
 def update(
     bundle: str | Path,
-    data: str | Path,
+    data: str | Path | xr.Dataset,
     out: str | Path | None = None,
     *,
     task: Task | None = None,
@@ -300,4 +315,9 @@ def update(
     """
     from craton.monitor import compare
 
-    return compare(load(bundle, task=task, data=data), bundle, out, progress)
+    if isinstance(data, xr.Dataset):
+        found = load(bundle, task=task, data=IN_MEMORY)
+        found = dataclasses.replace(found, task=_given(found.task, data))
+    else:
+        found = load(bundle, task=task, data=data)
+    return compare(found, bundle, out, progress)

@@ -24,6 +24,8 @@ from craton.io.files import atomic
 from craton.provenance import sha256_file
 
 MIRROR = "CRATON_DATA_DIR"
+IN_MEMORY = "<memory>"
+"""What a task's setting `data` says when a caller gave a dataset instead of a file."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def locate(data: str | Path) -> Located:
     craton.errors.DataError: no-such-data: there is no such file, folder or dataset
     """
     path = Path(data).expanduser()
-    if path.exists():
+    if path.exists() or str(data) == IN_MEMORY:
         return Located(path)
     name, _, part = str(data).partition("/")
     known = registry()
