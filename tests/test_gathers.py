@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from craton.errors import DataError
-from craton.gathers import Fields, Rows, Windows, region_mean, window_rows
-from craton.samples import Samples, Target, make_index
-
-ROCK = Target("rock", ("sand", "shale"), (3, 7))
-
-
-def table() -> Samples:
-    data = xr.Dataset(
-        {
-            "a": ("row", np.arange(6.0)),
-            "b": ("row", np.arange(6.0) * 10),
-            "rock": ("row", [3, 7, 3, 3, 7, 7]),
-            "well": ("row", list("ppqqqq")),
-        }
-    )
-    return Samples(data, make_index(6, group=list("ppqqqq")), Rows(("a", "b"), ROCK))
-
-
-def sea(steps: int = 30) -> Samples:
-    time = pd.date_range("2000-01-01", periods=steps, freq="MS")
-    field = np.arange(steps * 4.0).reshape(steps, 4)
-    data = xr.Dataset(
-        {"sst": (("time", "point"), field)},
-        coords={
-            "time": time, "lat": ("point", [0.0] * 4), "lon": ("point", [0.0, 1, 2, 3]),
-        },
-    )  # fmt: skip
-    at = np.arange(2, steps)
-    gather = Fields("sst", Target("sst", regions={"all": np.full(4, 0.25)}), 3, (1, 2))
-    return Samples(data, make_index(len(at), t0=time[at], labels=at), gather)
+from craton.gathers import Windows, region_mean, window_rows
+from craton.samples import Samples, make_index
+from tests.worlds_samples import ROCK, sea, table
 
 
 def test_windows_repeat_the_last_row_of_their_own_group() -> None:
