@@ -11,8 +11,9 @@ import xarray as xr
 from craton.checks import Finding
 from craton.io.catalog import duplicates
 from craton.io.forecast_files import write_csv, write_geojson, write_geotiff
-from craton.models.physics.magnitudes import b_value, magnitude_of_completeness
 from craton.samples import Samples
+from craton.seismicity.b_value import b_value, magnitude_bin
+from craton.seismicity.completeness import magnitude_of_completeness
 
 
 def catalog_findings(
@@ -71,11 +72,6 @@ def _changes(data: xr.Dataset, mc: float, step: float) -> list[Finding]:
         "events only (--set train_from=) or a higher --set magnitude="
     )
     return [Finding("warning", text, "catalogue")]
-
-
-def magnitude_bin(magnitudes: np.ndarray) -> float:
-    """Precision of the magnitudes: 0.1 if all are multiples of it, else 0.01."""
-    return 0.1 if np.allclose(magnitudes * 10, np.round(magnitudes * 10), atol=1e-4) else 0.01
 
 
 def table(predicted: xr.Dataset, samples: Samples, window: int = 0) -> pd.DataFrame:

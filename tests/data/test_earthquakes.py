@@ -13,7 +13,7 @@ import xarray as xr
 from craton.data.earthquakes import CENTRE, HALF_SIDE, simulated_catalog, true_parameters
 from craton.errors import ConfigError
 from craton.io.catalog import read_catalog
-from craton.models.physics.magnitudes import b_value
+from craton.seismicity.b_value import b_value
 
 
 def test_the_same_seed_gives_the_same_catalogue_and_another_another() -> None:

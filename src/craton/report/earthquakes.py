@@ -178,7 +178,7 @@ def _gain_map(result: Result) -> Section:
 
 def _magnitudes(result: Result) -> Section:
     """Magnitude-frequency distribution, with completeness and b-value."""
-    from craton.models.physics.magnitudes import b_value
+    from craton.seismicity.b_value import b_value
 
     values = result.data["magnitude"].to_numpy()
     mc, step = float(result.config.magnitude), float(result.samples.data.attrs["delta_m"])

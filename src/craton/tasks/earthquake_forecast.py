@@ -14,13 +14,7 @@ import pandas as pd
 import pydantic
 import xarray as xr
 
-from craton.catalogs import (
-    catalog_findings,
-    magnitude_bin,
-    write_grid,
-    write_map,
-    write_table,
-)
+from craton.catalogs import catalog_findings, write_grid, write_map, write_table
 from craton.checks import Finding
 from craton.config import Config
 from craton.data.earthquakenpp import series
@@ -31,11 +25,12 @@ from craton.events import Forecasts
 from craton.io.catalog import read_catalog
 from craton.io.forecast_cells import Outline, bounding_outline, in_cells
 from craton.metrics import Metric, binary_log_loss, coverage, crps, poisson_log_likelihood
-from craton.models.physics.magnitudes import magnitude_of_completeness
 from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson
 from craton.report.section import Section
 from craton.result import Result
 from craton.samples import Samples, Target, make_index
+from craton.seismicity.b_value import magnitude_bin
+from craton.seismicity.completeness import magnitude_of_completeness
 from craton.splits import ForwardInTime, Splitter
 from craton.task import Task
 from craton.uncertainty import Calibrator, NoCalibration

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from craton.errors import DataError
-from craton.models.physics.magnitudes import b_value, magnitude_of_completeness
+from craton.seismicity.b_value import b_value
+from craton.seismicity.completeness import magnitude_of_completeness
 
 
 def sample(b: float, n: int, mc: float, delta_m: float, seed: int) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Statistics of earthquake catalogues: completeness, b-value, clusters, blasts and copies."""
