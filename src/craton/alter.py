@@ -92,13 +92,7 @@ def change_part(
     inputs: Inputs, part: Part, change: Callable[[NDArray[Any]], NDArray[Any]]
 ) -> Inputs:
     """Return the arrays that a part lies in, copied, with the part changed."""
-    altered: Inputs = {}
-    for key, where in part.spots:
-        if key not in inputs:
-            continue
-        values = altered.setdefault(key, np.array(inputs[key]))
-        values[where] = change(np.asarray(inputs[key][where]))
-    return altered
+    return _replaced(inputs, part, inputs, change)
 
 
 def mean_part(inputs: Inputs, part: Part, reference: Inputs) -> Inputs:
@@ -106,12 +100,18 @@ def mean_part(inputs: Inputs, part: Part, reference: Inputs) -> Inputs:
 
     Whole numbers, times and texts take the middle of the sorted values.
     """
+    return _replaced(inputs, part, reference, _middle)
+
+
+def _replaced(
+    inputs: Inputs, part: Part, source: Inputs, change: Callable[[NDArray[Any]], NDArray[Any]]
+) -> Inputs:
     altered: Inputs = {}
     for key, where in part.spots:
         if key not in inputs:
             continue
         values = altered.setdefault(key, np.array(inputs[key]))
-        values[where] = _middle(np.asarray(reference[key][where]))
+        values[where] = change(np.asarray(source[key][where]))
     return altered
 
 

@@ -14,7 +14,7 @@ import xarray as xr
 from craton.errors import DataError, MissingExtraError, nearest
 from craton.io.files import read_text
 from craton.io.las_write import write_las
-from craton.io.well_layout import DEPTH_NAMES, depth_factor, distinct, same_as_null
+from craton.io.well_layout import DEPTH_NAMES, depth_factor, distinct, is_number, same_as_null
 
 __all__ = ["read_las", "write_las"]
 
@@ -248,7 +248,7 @@ def _column(
         return np.array([float(word) if word else np.nan for word in words])
     except ValueError:
         pass
-    bad = [k for k, word in enumerate(words) if word and not _is_number(word)]
+    bad = [k for k, word in enumerate(words) if word and not is_number(word)]
     if 2 * len(bad) > sum(map(bool, words)):
         return np.array(words, dtype=str)
     raise DataError(
@@ -256,14 +256,6 @@ def _column(
         where=f"{where}, line {numbered[bad[0]][0]}",
         fix="mend the value, or write the null value in its place",
     )
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _decode(
@@ -368,10 +360,10 @@ def _endings(las: Any, depth: np.ndarray, text: str, unit: str, where: str) -> l
 
 def _well(header: str, las: Any, path: Path) -> str:
     name = str(_item(las.well, "WELL", "") or "").strip()
-    if _is_number(name):
+    if is_number(name):
         # lasio made a number of it; the raw text still says well "007".
         raw = re.search(r"^[ \t]*WELL[ \t]*\.\S*[ \t]+(\S+)[ \t]*:", header, re.MULTILINE | re.I)
-        name = raw[1] if raw and _is_number(raw[1]) else name
+        name = raw[1] if raw and is_number(raw[1]) else name
     if not name or name.upper() == "WELL":
         name = str(_item(las.well, "UWI", "") or "").strip()
     return name or Path(path.name.removesuffix(".gz")).stem

@@ -13,7 +13,7 @@ import xarray as xr
 
 from craton.errors import DataError, nearest
 from craton.io.files import read_text
-from craton.io.well_layout import depth_factor, distinct, same_as_null
+from craton.io.well_layout import depth_factor, distinct, is_number, same_as_null
 
 NULLS = (-999.25, -999.0, -9999.0, -9999.25, -99999.0)
 """Numbers that stand for a missing value in a table without a header that would say so."""
@@ -216,7 +216,7 @@ def _values(
             return _without_nulls(values, name, history)
         except ValueError:
             pass
-        bad = [k for k, word in enumerate(words) if not blank[k] and not _is_number(word)]
+        bad = [k for k, word in enumerate(words) if not blank[k] and not is_number(word)]
         if 2 * len(bad) <= len(words) - int(blank.sum()):
             raise DataError(
                 f"curve {name} holds {words[bad[0]]!r}, a number was expected",
@@ -237,11 +237,3 @@ def _without_nulls(values: np.ndarray, name: str, history: list[str]) -> np.ndar
         history.append(f"{name}: {int(infinite.sum())} infinite values became NaN")
         values[infinite] = np.nan
     return values
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

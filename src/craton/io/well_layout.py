@@ -67,6 +67,21 @@ def same_as_null(values: np.ndarray, null: float) -> np.ndarray:
     return np.asarray(np.isclose(values, null, rtol=1e-9, atol=0.0))
 
 
+def is_number(word: str) -> bool:
+    """Tell whether a word of a file reads as a number.
+
+    Examples
+    --------
+    >>> is_number("-1e3"), is_number("shale")
+    (True, False)
+    """
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def distinct(names: Sequence[str]) -> list[str]:
     """Make curve names that differ from each other and from the layout's own.
 
