@@ -1,0 +1,87 @@
+"""What the command line prints."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from craton.checks import Finding
+from craton.conformance import Check
+from craton.console import print_audit, print_checks, print_result, print_scores, print_task
+from craton.scoring import Score
+from tests import worlds
+
+LINE = Score("t", "linear", "selected", "rmse", "lower", 1.23456, 1.0, 2.0, 0.5, 0.25, 1.0, 40, "s")
+BASE = dataclasses.replace(LINE, model="mean", role="baseline", score=2.0, gain=0.0)
+
+
+def table(capsys: pytest.CaptureFixture[str], *lines: Score, level: float = 0.95) -> list[str]:
+    print_scores([line.as_dict() for line in lines], level)
+    return [line.strip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+
+
+def cells(line: str) -> list[str]:
+    return [c.strip() for c in line.strip("│┃").replace("┃", "│").split("│")]
+
+
+def test_a_line_has_the_score_and_the_gain_with_their_intervals(capsys) -> None:
+    (line,) = [text for text in table(capsys, LINE) if "linear" in text]
+    assert cells(line) == ["linear", "selected", "1.235", "1 .. 2", "+0.5", "+0.25 .. +1"]
+
+
+def test_the_largest_gain_comes_first(capsys) -> None:
+    said = "\n".join(table(capsys, BASE, LINE))
+    assert said.index("linear") < said.index("mean")
+
+
+def test_each_metric_has_a_table_that_tells_its_direction(capsys) -> None:
+    other = dataclasses.replace(LINE, metric="accuracy", better="higher", n=39)
+    titles = [line for line in table(capsys, LINE, other) if "samples" in line]
+    assert titles == [
+        "rmse (lower is better, 40 samples)",
+        "accuracy (higher is better, 39 samples)",
+    ]
+
+
+def test_what_is_not_a_number_is_a_dash(capsys) -> None:
+    nothing = dataclasses.replace(LINE, low=float("-inf"), gain=float("nan"))
+    (line,) = [text for text in table(capsys, nothing) if "linear" in text]
+    assert cells(line)[3:5] == ["- .. 2", "-"]
+
+
+def test_the_heads_name_the_coverage_asked_for(capsys) -> None:
+    head = next(text for text in table(capsys, LINE, level=0.9) if "model" in text)
+    assert cells(head) == ["model", "role", "score", "90 %", "gain over baseline", "90 %"]
+
+
+def test_a_result_gives_its_warnings_the_verdict_and_the_report(capsys) -> None:
+    result = worlds.result_of("labels")
+    findings = [Finding("warning", "has gaps", "well 7"), Finding("info", "is long", "well 8")]
+    print_result(dataclasses.replace(result, findings=findings), Path("out"))
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "note: well 7: has gaps"
+    assert said[-2:] == [result.verdict(), f"report: {Path('out') / 'report.html'}"]
+    assert not any("well 8" in line for line in said)
+
+
+def test_a_task_tells_every_setting_with_its_default_and_every_model(capsys) -> None:
+    task = worlds.LABELS
+    print_task(task)
+    said = capsys.readouterr().out
+    assert said.startswith(f"{task.name}: {task.title}\n")
+    assert "\n  n = 400\n" in said and "\n  seed = 0\n" in said
+    assert all(f"\n  {name}: " in said for name in (*task.models, *task.baselines))
+    assert said.rstrip().endswith(".csv")
+
+
+def test_an_audit_is_a_list(capsys) -> None:
+    print_audit(SimpleNamespace(summary=["none found", "one looked at"]))
+    assert capsys.readouterr().out == "- none found\n- one looked at\n"
+
+
+def test_a_check_that_failed_stands_out(capsys) -> None:
+    print_checks([Check("blind", True, "5 targets"), Check("sound", False, "rmse 3")])
+    assert capsys.readouterr().out == "pass  blind: 5 targets\nFAIL  sound: rmse 3\n"
