@@ -5,28 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from craton.cli import main
-
-
-@pytest.fixture
-def craton(capsys, monkeypatch, tmp_path):
-    """Run the command line in an empty folder; return code and standard output."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["craton", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, capsys.readouterr().out
-
-    return run
-
-
 QUICK = [
     part
     for setting in ("candidates=[logistic]", "folds=2", "bootstrap=100", "explain=20")

@@ -1,34 +1,15 @@
 """A user's mistake gives one clear message and exit code 2, and leaves nothing half-written."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from craton.cli import main
 from craton.data.ocean import synthetic_sst
 from craton.data.wells import write_example_las
 from craton.io.netcdf import write_netcdf
-
-
-@pytest.fixture
-def craton(capsys, monkeypatch, tmp_path):
-    """Run the command line; return exit code and what it said on standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["craton", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, capsys.readouterr().err
-
-    return run
 
 
 def refuses(result, *words):
@@ -41,10 +22,16 @@ def refuses(result, *words):
         assert word.lower() in message.lower(), message
 
 
-def forecast(craton, path):
-    found = craton("run", "earthquake-forecast", "--set", f"data={path}", "--out", "run")
+def run(craton, task, path, *settings):
+    """Run a task on a file that it should refuse; see that there is no report."""
+    sets = [a for s in (f"data={path}", *settings) for a in ("--set", s)]
+    found = craton("run", task, *sets, "--out", "run")
     assert not Path("run/report.html").exists()
     return found
+
+
+def forecast(craton, path):
+    return run(craton, "earthquake-forecast", path)
 
 
 CSV = "time,latitude,longitude,depth,mag\n"
@@ -110,10 +97,7 @@ def las(tmp_path_factory):
 
 
 def lithofacies(craton, path, *settings):
-    sets = [a for s in settings for a in ("--set", s)]
-    found = craton("run", "well-lithofacies", "--set", f"data={path}", *sets, "--out", "run")
-    assert not Path("run/report.html").exists()
-    return found
+    return run(craton, "well-lithofacies", path, *settings)
 
 
 def test_one_well_is_too_few_to_leave_one_out(craton, las):
@@ -148,10 +132,7 @@ def sst(tmp_path_factory):
 
 
 def ocean(craton, path, *settings):
-    sets = [a for s in settings for a in ("--set", s)]
-    found = craton("run", "sst-forecast", "--set", f"data={path}", *sets, "--out", "run")
-    assert not Path("run/report.html").exists()
-    return found
+    return run(craton, "sst-forecast", path, *settings)
 
 
 def test_a_truncated_netcdf_file_is_refused(craton, sst, tmp_path):
