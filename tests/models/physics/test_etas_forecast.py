@@ -10,7 +10,13 @@ from scipy.integrate import dblquad
 
 from craton.errors import ConfigError, ModelError
 from craton.models.physics.etas import Events
-from craton.models.physics.etas_forecast import cell_share, expected_counts, forecast_counts
+from craton.models.physics.etas_cells import cell_share
+from craton.models.physics.etas_forecast import (
+    expected_counts,
+    forecast_counts,
+    forecast_thresholds,
+    forecast_windows,
+)
 from craton.models.physics.etas_kernels import time_integral
 from craton.models.physics.etas_simulation import draw_magnitudes, simulate, survival
 from tests.models.physics.etas_world import GRID, PARAMETERS, SQUARE, history
@@ -159,3 +165,23 @@ def test_cells_and_windows_that_make_no_sense_are_refused() -> None:
         expected_counts(PARAMETERS, e, (607, 600), GRID)
     with pytest.raises(ConfigError, match="reaches into the window"):
         simulate(PARAMETERS, (10, 20), background=SQUARE, history=e)
+
+
+def test_windows_of_one_simulation_are_those_of_a_simulation_each() -> None:
+    e = history(600)
+    arguments = (GRID, SQUARE, (PARAMETERS.mc, 4.0))
+    found = forecast_windows(
+        PARAMETERS, e, 600.0, (601.0, 630.0), *arguments, n_catalogs=2000, seed=1
+    )
+    longest = forecast_thresholds(
+        PARAMETERS, e, (600.0, 630.0), *arguments, n_catalogs=2000, seed=1
+    )
+    for a, b in zip(found[1], longest, strict=True):
+        np.testing.assert_array_equal(a.counts, b.counts)
+        np.testing.assert_array_equal(a.number, b.number)
+    day = forecast_thresholds(PARAMETERS, e, (600.0, 601.0), *arguments, n_catalogs=2000, seed=2)
+    for a, b in zip(found[0], day, strict=True):
+        assert a.total == pytest.approx(b.total, rel=0.05)
+        assert a.probability_any == pytest.approx(b.probability_any, rel=0.05)
+        assert a.number.mean() == pytest.approx(b.number.mean(), rel=0.15)
+    assert (found[0][0].catalogs.time < 601.0).all()

@@ -1,0 +1,173 @@
+"""Shares of ETAS aftershocks in rectangular cells: exact near an event, expanded far from it."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from craton.errors import ConfigError
+from craton.models.physics._jit import LN2, exp2, jit, log2
+from craton.models.physics.etas_kernels import Floats, Ints
+from craton.models.physics.etas_parameters import EtasParameters
+
+
+def checked_cells(cells: ArrayLike) -> Floats:
+    box = np.ascontiguousarray(cells, dtype=float)
+    if box.ndim != 2 or box.shape[1] != 4 or not np.isfinite(box).all():
+        raise ConfigError(f"cells have shape {box.shape}; finite (n, 4) x0, x1, y0, y1 expected")
+    if (box[:, 1] <= box[:, 0]).any() or (box[:, 3] <= box[:, 2]).any():
+        raise ConfigError("a cell has no area; x0 < x1 and y0 < y1 (km) were expected")
+    return box
+
+
+def in_any(x: Floats, y: Floats, cells: Floats) -> NDArray[np.bool_]:
+    return np.asarray(_covered(np.ascontiguousarray(x), np.ascontiguousarray(y), cells))
+
+
+@jit()
+def _covered(x: Floats, y: Floats, cells: Floats) -> NDArray[np.bool_]:
+    out = np.zeros(x.size, dtype=np.bool_)
+    for i in range(x.size):
+        for k in range(cells.shape[0]):
+            if cells[k, 0] <= x[i] < cells[k, 1] and cells[k, 2] <= y[i] < cells[k, 3]:
+                out[i] = True
+                break
+    return out
+
+
+def spread(
+    p: EtasParameters, x: Floats, y: Floats, magnitude: Floats, mean: Floats, bounds: Ints,
+    cells: Floats,
+) -> Floats:  # fmt: skip
+    """Sum of ``mean`` times the share of each event in each cell, by group of events."""
+    group = np.repeat(np.arange(bounds.size - 1), np.diff(bounds))
+    order = np.lexsort((x, group))
+    x, y, mean = x[order], y[order], mean[order]
+    zone = p.zone(magnitude[order])
+    # log2 of mean times the normalised kernel without its power of r2 + D.
+    with np.errstate(divide="ignore"):
+        level = np.log2(mean * p.rho / np.pi) + p.rho * np.log2(zone)
+    level = np.maximum(level, -900.0)
+    return np.asarray(_spread_kernel(x, y, zone, mean, level, p.rho, bounds, cells))
+
+
+@jit(parallel=True)
+def _spread_kernel(
+    x: Floats, y: Floats, zone: Floats, mean: Floats, level: Floats, rho: float, bounds: Ints,
+    cells: Floats,
+) -> Floats:  # fmt: skip
+    out = np.zeros((bounds.size - 1, cells.shape[0]))
+    for k in numba.prange(cells.shape[0]):
+        for g in range(bounds.size - 1):
+            i, j = bounds[g], bounds[g + 1]
+            if j > i:
+                out[g, k] = _far(x[i:j], y[i:j], zone[i:j], level[i:j], rho, cells[k]) + _near(
+                    x[i:j], y[i:j], zone[i:j], mean[i:j], level[i:j], rho, cells[k]
+                )
+    return out
+
+
+_FAR, _MIDDLE = 9.0, 2.5  # limits of (r**2 + D) / size**2 between the three ways to integrate
+
+
+@jit(reorder=True)
+def _far(x: Floats, y: Floats, zone: Floats, level: Floats, rho: float, cell: Floats) -> float:
+    """Rate at the centre with its curvature, of all events that are far away."""
+    wide, high = cell[1] - cell[0], cell[3] - cell[2]
+    limit = _FAR * max(wide, high) ** 2
+    x0, y0, p = 0.5 * (cell[0] + cell[1]), 0.5 * (cell[2] + cell[3]), 1.0 + rho
+    total = 0.0
+    for j in range(x.size):
+        dx, dy = x[j] - x0, y[j] - y0
+        sx, sy = dx * dx, dy * dy
+        s = sx + sy + zone[j]
+        one = 1.0 / s
+        bend = wide * wide * (2.0 * (p + 1.0) * sx * one - 1.0)
+        bend += high * high * (2.0 * (p + 1.0) * sy * one - 1.0)
+        value = exp2(level[j] - p * log2(s)) * (1.0 + bend * p * one / 12.0)
+        total += value if s >= limit else 0.0
+    return total * wide * high
+
+
+@jit()
+def _near(
+    x: Floats, y: Floats, zone: Floats, mean: Floats, level: Floats, rho: float, cell: Floats
+) -> float:
+    """The events that `_far` leaves out; `x` is in order."""
+    wide, high = cell[1] - cell[0], cell[3] - cell[2]
+    size = max(wide, high)
+    x0, y0 = 0.5 * (cell[0] + cell[1]), 0.5 * (cell[2] + cell[3])
+    reach = math.sqrt(_FAR) * size
+    total = 0.0
+    for j in range(np.searchsorted(x, x0 - reach), np.searchsorted(x, x0 + reach, side="right")):
+        s = (x[j] - x0) ** 2 + (y[j] - y0) ** 2 + zone[j]
+        if s < _MIDDLE * size * size:
+            total += mean[j] * cell_share(x[j], y[j], zone[j], rho, cell)
+        elif s < _FAR * size * size:
+            total += _middle(x0 - x[j], y0 - y[j], wide, high, zone[j], level[j], rho)
+    return total
+
+
+@jit(reorder=True)
+def _middle(
+    dx: float, dy: float, wide: float, high: float, zone: float, level: float, rho: float
+) -> float:
+    """Gauss nodes, 3 by 3."""
+    total = 0.0
+    for n in range(9):
+        r = (dx + _GAUSS9[0, n] * wide) ** 2 + (dy + _GAUSS9[1, n] * high) ** 2 + zone
+        total += _WEIGHT9[n] * exp2(level - (1.0 + rho) * log2(r))
+    return total * wide * high
+
+
+_GAUSS3, _WEIGHT3 = np.polynomial.legendre.leggauss(3)
+_GAUSS9 = 0.5 * np.array([np.repeat(_GAUSS3, 3), np.tile(_GAUSS3, 3)])
+_WEIGHT9 = 0.25 * np.outer(_WEIGHT3, _WEIGHT3).ravel()
+_GAUSS8, _WEIGHT8 = np.polynomial.legendre.leggauss(8)
+
+
+@jit(reorder=True)
+def cell_share(x: float, y: float, zone: float, rho: float, cell: Floats) -> float:
+    """Share of the space kernel around (x, y) that falls into a rectangle.
+
+    In polar coordinates the integral over the radius is closed, so that an integral along each
+    edge remains: with p the distance to the edge and s = p sinh(v) the place on it,
+    ``(1 - (1 + p**2 cosh(v)**2 / D)**-rho) / cosh(v) dv / 2 pi``.
+    """
+    left, right, low, high = cell[0] - x, cell[1] - x, cell[2] - y, cell[3] - y
+    return (
+        _edge(-low, left, right, zone, rho)
+        + _edge(right, low, high, zone, rho)
+        + _edge(high, -right, -left, zone, rho)
+        + _edge(-left, -high, -low, zone, rho)
+    )
+
+
+@jit(reorder=True)
+def _edge(distance: float, s0: float, s1: float, zone: float, rho: float) -> float:
+    """Part of one edge; `distance` is negative if the centre lies on its outer side."""
+    p = abs(distance)
+    if p < 1e-9 * (abs(s0) + abs(s1)):
+        return 0.0
+    v0, v1 = _asinh(s0 / p), _asinh(s1 / p)
+    panels = int((v1 - v0) / 2.0) + 1
+    half = 0.5 * (v1 - v0) / panels
+    scale = p * p / zone
+    total = 0.0
+    for k in range(panels):
+        middle = v0 + (2 * k + 1) * half
+        for n in range(8):
+            grown = exp2((middle + half * _GAUSS8[n]) / LN2)
+            cosh = 0.5 * (grown + 1.0 / grown)
+            tail = exp2(-rho * log2(1.0 + scale * cosh * cosh))
+            total += _WEIGHT8[n] * (1.0 - tail) / cosh
+    return math.copysign(half * total / (2.0 * math.pi), distance)
+
+
+@jit(inline=True)
+def _asinh(z: float) -> float:
+    size = abs(z)
+    return math.copysign(LN2 * log2(size + math.sqrt(size * size + 1.0)), z)
