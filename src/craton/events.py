@@ -45,10 +45,14 @@ class Forecasts:
         Its name is ``count``.
     thresholds : tuple of float
         Magnitudes m for "at least one event of magnitude m or more".
+    simulations : int
+        Simulated catalogues that a forecast is made of and keeps, for files that hold them; 0 keeps
+        none.
     """
 
     target: Target
     thresholds: tuple[float, ...]
+    simulations: int = 0
 
     def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
         time = days(data["time"].to_numpy())

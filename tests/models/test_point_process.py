@@ -1,11 +1,15 @@
 """Forecast models of earthquake occurrence."""
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from craton.errors import DataError
+from craton.io.forecast_cells import cell_at
 from craton.models.base import Fitting
-from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson
+from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson, _above
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
 FAMILIES = [UniformPoisson(), SmoothedSeismicity(), ETAS(catalogs=50)]
@@ -74,3 +78,55 @@ def test_too_few_events_are_refused(world):
     _, train, _ = world
     with pytest.raises(DataError, match="at least 20"):
         UniformPoisson().fit(train.take([0]), Fitting())
+
+
+def test_the_share_above_a_magnitude_holds_for_rounded_magnitudes():
+    rng = np.random.default_rng(0)
+    beta, mc, step = 2.3, 3.0, 0.2
+    true = mc - step / 2 + rng.exponential(1 / beta, 400_000)
+    rounded = np.round(np.floor(true / step + 0.5) * step, 6)
+    expected = [(rounded >= m - 1e-9).mean() for m in (3.0, 4.0, 5.0)]
+    assert _above(beta, mc, (3.0, 4.0, 5.0)) == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("model", FAMILIES, ids=lambda m: type(m).__name__)
+def test_catalogues_that_a_forecast_keeps_agree_with_its_expected_counts(world, model):
+    samples, train, _ = world
+    fitted = model.replace().fit(train)
+    last = samples.index.iloc[[-1, -1]].copy()
+    last.index = [0, 1]
+    last["t1"] = last["t0"] + pd.to_timedelta([1, 30], unit="D")
+    gather = dataclasses.replace(samples.gather, simulations=4000)
+    found = fitted.predict(dataclasses.replace(samples, index=last, gather=gather))
+    month = found.isel(sample=1)
+    n = found["catalog_id"].attrs["catalogs"]
+    assert n == 4000
+    at = cell_at(
+        samples.data, found["event_latitude"].to_numpy(), found["event_longitude"].to_numpy()
+    )
+    assert (at >= 0).all()
+    expected = month["expected_count"].to_numpy()
+    counts = np.bincount(at, minlength=len(expected)) / n
+    assert counts.sum() == pytest.approx(expected.sum(), rel=0.05)
+    assert np.abs(counts - expected).max() < 0.1 * expected.max()
+    low, high = month["count_interval"].to_numpy()
+    assert (low <= expected + 1).all() and (high >= np.floor(expected)).all()
+    assert (month["count_interval"] >= found.isel(sample=0)["count_interval"]).all()
+    # of the magnitudes: the share from each bin on is that of the events
+    m = found["event_magnitude"].to_numpy()
+    assert float(found["magnitude_share"].sum()) == pytest.approx(1)
+    above = float(found["magnitude_share"].sel(magnitude=slice(3.999, None)).sum())
+    assert (m >= 4.0).mean() == pytest.approx(above, rel=0.05)
+    # a day is a part of the month, from the same simulations
+    assert 0 < float(found["expected_count"][0].sum()) < float(found["expected_count"][1].sum())
+
+
+@pytest.mark.parametrize("model", FAMILIES, ids=lambda m: type(m).__name__)
+def test_some_cells_are_forecast_as_they_are_among_all(world, model):
+    _, train, test = world
+    fitted = model.replace().fit(train)
+    one = test.take([2])
+    part = dataclasses.replace(one, data=one.data.isel(cell=[5, 9]))
+    whole, few = fitted.predict(one), fitted.predict(part)
+    assert np.allclose(whole["expected_count"][:, [5, 9]], few["expected_count"])
+    assert (few["region_probability"] <= whole["region_probability"]).all()

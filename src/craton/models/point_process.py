@@ -14,15 +14,16 @@ from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from craton.config import Config
 from craton.errors import DataError
 from craton.models.base import Fitting, Model, State, need
 from craton.models.physics.etas import fit as fit_etas
 from craton.models.physics.etas_background import Density, KernelDensity, UniformDensity
-from craton.models.physics.etas_forecast import forecast_thresholds
+from craton.models.physics.etas_forecast import forecast_windows
 from craton.models.physics.etas_parameters import EtasParameters, Events
+from craton.models.simulated import Simulated, simulated_variables
 from craton.samples import Inputs, Samples
 
 Floats = NDArray[np.float64]
@@ -56,6 +57,7 @@ class Window(NamedTuple):
     probability: Floats
     number: Floats
     any_event: Floats
+    simulated: Simulated | None = None
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,32 @@ class PointProcess(Model):
     def predict(self, samples: Samples) -> xr.Dataset:
         inputs, region = samples.inputs(), Region.of(samples)
         self._ready(region)
-        windows = [
-            self._window(_history(inputs, i), inputs, i, region) for i in range(len(samples))
-        ]
-        return _dataset(windows, samples, region)
+        simulations = int(samples.gather.simulations)  # type: ignore[attr-defined]
+        t0 = inputs["t0"]
+        windows: dict[int, Window] = {}
+        for issue in np.unique(t0):
+            rows = np.flatnonzero(t0 == issue)
+            ends = t0[rows] + inputs["horizon"][rows]
+            history = _history(inputs, rows[0])
+            found = self._windows(history, float(issue), ends, region, simulations)
+            windows.update(zip(rows.tolist(), found, strict=True))
+        return self._dataset([windows[i] for i in range(len(samples))], samples, region)
+
+    def _dataset(self, windows: list[Window], samples: Samples, region: Region) -> xr.Dataset:
+        found = _dataset(windows, samples, region)
+        kept = [w.simulated for w in windows if w.simulated is not None]
+        if kept:
+            steps = np.arange(round((M_MAX - region.mc) / 0.1)) * 0.1
+            above = _above(self._beta(), region.mc, region.mc + steps)
+            found = found.assign(simulated_variables(kept, samples))
+            found["magnitude_share"] = ("magnitude", above - np.append(above[1:], 0.0))
+            found = found.assign_coords(magnitude=np.round(region.mc + steps, 6))
+        return found
 
     density: Density
+
+    @abstractmethod
+    def _beta(self) -> float: ...
 
     def _ready(self, region: Region) -> None:
         """Compute what all windows share."""
@@ -126,7 +148,10 @@ class PointProcess(Model):
     ) -> None: ...
 
     @abstractmethod
-    def _window(self, history: Floats, inputs: Inputs, i: int, region: Region) -> Window: ...
+    def _windows(
+        self, history: Floats, start: float, ends: Floats, region: Region, simulations: int
+    ) -> list[Window]:
+        """Forecast windows that begin together; with `simulations` so many are kept."""
 
 
 class UniformPoisson(PointProcess):
@@ -150,15 +175,37 @@ class UniformPoisson(PointProcess):
     def _density(self, events: Floats, region: Region) -> Density:
         return UniformDensity.of(region.outline)
 
-    def _window(self, history: Floats, inputs: Inputs, i: int, region: Region) -> Window:
+    def _beta(self) -> float:
+        return self.beta
+
+    def _windows(
+        self, history: Floats, start: float, ends: Floats, region: Region, simulations: int
+    ) -> list[Window]:
         from scipy.stats import poisson
 
-        total = self.rate * float(inputs["horizon"][i])
-        above = _above(self.beta, region)
-        counts = total * self.on_cells.share / self.on_cells.share.sum()
-        probability = 1 - np.exp(-above[:, None] * counts[None, :])
-        number = poisson.ppf(QUANTILES, total).astype(float)
-        return Window(counts, probability, number, 1 - np.exp(-above * total))
+        above = _above(self.beta, region.mc, region.thresholds)
+        drawn = self._draw(start, float(ends.max()), simulations, region) if simulations else None
+        found = []
+        for end in ends:
+            counts = self.rate * (end - start) * self.on_cells.share
+            probability = 1 - np.exp(-above[:, None] * counts[None, :])
+            number = poisson.ppf(QUANTILES, counts.sum()).astype(float)
+            any_event = 1 - np.exp(-above * counts.sum())
+            kept = None if drawn is None else drawn.before(end)
+            found.append(Window(counts, probability, number, any_event, kept))
+        return found
+
+    def _draw(self, start: float, end: float, n: int, region: Region) -> Simulated:
+        """Catalogues of independent events."""
+        rng = np.random.default_rng(_seed(start))
+        number = rng.poisson(self.rate * (end - start), n)
+        k = int(number.sum())
+        x, y = self.density.sample(rng, k)
+        top = np.expm1(-self.beta * (M_MAX - region.mc))
+        magnitude = region.mc - np.log1p(rng.random(k) * top) / self.beta
+        time = rng.uniform(start, end, k)
+        order = np.lexsort((time, catalog := np.repeat(np.arange(n), number)))
+        return Simulated(catalog, time[order], x, y, magnitude, n)
 
     def state(self) -> State:
         return {"rate": np.array([self.rate, self.beta]), **_density_state(self.density)}
@@ -237,21 +284,31 @@ class ETAS(PointProcess):
         )  # fmt: skip
         self.parameters, self.density = found.parameters, found.background
 
-    def _window(self, history: Floats, inputs: Inputs, i: int, region: Region) -> Window:
-        t0 = float(inputs["t0"][i])
-        found = forecast_thresholds(
+    def _beta(self) -> float:
+        return self.parameters.beta
+
+    def _windows(
+        self, history: Floats, start: float, ends: Floats, region: Region, simulations: int
+    ) -> list[Window]:
+        n = simulations or self.config.catalogs
+        windows = forecast_windows(
             self.parameters, Events(*(np.ascontiguousarray(history[:, k]) for k in range(4))),
-            (t0, t0 + float(inputs["horizon"][i])), region.cells, self.on_cells,
-            # the least is all events: magnitudes are binned, so half a bin is taken off
-            (region.mc, *(m - region.delta_m / 2 for m in region.thresholds)),
-            m_max=M_MAX, n_catalogs=self.config.catalogs,
-            # the same window gets the same catalogues in whatever batch it is predicted
-            seed=self.config.seed + round(t0 * 1440) % 1_000_003,
+            start, ends.tolist(), region.cells, self.on_cells, (region.mc, *region.thresholds),
+            m_max=M_MAX, n_catalogs=n, seed=self.config.seed + _seed(start),
         )  # fmt: skip
-        number = np.quantile(found[0].number, QUANTILES, method="inverted_cdf").astype(float)
-        probability = np.stack([f.probability for f in found[1:]])
-        any_event = np.array([f.probability_any for f in found[1:]])
-        return Window(found[0].counts, probability, number, any_event)
+        found = []
+        for whole, *larger in windows:
+            e = whole.catalogs
+            found.append(
+                Window(
+                    whole.counts,
+                    np.stack([f.probability for f in larger]),
+                    np.quantile(whole.number, QUANTILES, method="inverted_cdf").astype(float),
+                    np.array([f.probability_any for f in larger]),
+                    Simulated(e.catalog, e.time, e.x, e.y, e.magnitude, n) if simulations else None,
+                )
+            )
+        return found
 
     def state(self) -> State:
         values = [getattr(self.parameters, n) for n in EtasParameters.__dataclass_fields__]
@@ -283,11 +340,20 @@ def _beta(magnitudes: Floats, region: Region) -> float:
     return 1.0 / max(float(magnitudes.mean()) - (region.mc - region.delta_m / 2), 1e-3)
 
 
-def _above(beta: float, region: Region) -> Floats:
-    """Share of events at or above each threshold, magnitudes truncated at `M_MAX`."""
-    m = np.maximum(np.array(region.thresholds) - region.delta_m / 2, region.mc)
-    top = np.exp(-beta * (M_MAX - region.mc))
-    return (np.exp(-beta * (m - region.mc)) - top) / (1 - top)
+def _above(beta: float, mc: float, magnitudes: ArrayLike) -> Floats:
+    """Share of events at or above each magnitude, truncated at `M_MAX`.
+
+    Rounded magnitudes from mc on hold all events from half a bin below it, those from m on all from
+    half a bin below m: the bin cancels.
+    """
+    m = np.maximum(np.asarray(magnitudes, float), mc)
+    top = np.exp(-beta * (M_MAX - mc))
+    return np.asarray((np.exp(-beta * (m - mc)) - top) / (1 - top))
+
+
+def _seed(start: float) -> int:
+    """The same window gets the same catalogues in whatever batch it is predicted."""
+    return round(start * 1440) % 1_000_003
 
 
 def _density_state(density: Density) -> State:
@@ -309,7 +375,7 @@ def _density_from(arrays: Mapping[str, NDArray[Any]]) -> Density:
 
 def _dataset(windows: list[Window], samples: Samples, region: Region) -> xr.Dataset:
     def stack(k: int) -> NDArray[np.float32]:
-        return np.stack([w[k] for w in windows]).astype(np.float32)
+        return np.stack([np.asarray(w[k]) for w in windows]).astype(np.float32)
 
     return xr.Dataset(
         {

@@ -184,4 +184,8 @@ def test_windows_of_one_simulation_are_those_of_a_simulation_each() -> None:
         assert a.total == pytest.approx(b.total, rel=0.05)
         assert a.probability_any == pytest.approx(b.probability_any, rel=0.05)
         assert a.number.mean() == pytest.approx(b.number.mean(), rel=0.15)
-    assert (found[0][0].catalogs.time < 601.0).all()
+    events = found[0][0].catalogs
+    assert (events.time < 601.0).all()
+    born = events.parent >= 0
+    assert (events.time[events.parent[born]] < events.time[born]).all()
+    assert (events.catalog[events.parent[born]] == events.catalog[born]).all()

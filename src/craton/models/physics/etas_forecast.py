@@ -232,7 +232,7 @@ def forecast_windows(
     found = []
     for end in ends:
         first = expected_counts(parameters, history, (start, end), box, background)
-        events = Catalogs(*(column[whole.time < end] for column in whole))
+        events = whole.before(end)
         found.append(
             _forecasts(parameters, first, events, (start, end), box, magnitudes, m_max, n_catalogs)
         )

@@ -31,6 +31,13 @@ class Catalogs(NamedTuple):
     generation: NDArray[np.int64]
     parent: NDArray[np.int64]
 
+    def before(self, end: float) -> Catalogs:
+        """The events before a time; their parents are among them."""
+        kept = self.time < end
+        place = np.cumsum(kept) - 1
+        parent = np.where(self.parent >= 0, place[np.maximum(self.parent, 0)], self.parent)
+        return _join([self._replace(parent=parent)], kept) if kept.size else self
+
 
 def draw_magnitudes(
     parameters: EtasParameters, m_max: float, rng: np.random.Generator, n: int
