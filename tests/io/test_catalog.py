@@ -62,6 +62,53 @@ def test_an_fdsn_text_answer_comes_in(tmp_path: Path) -> None:
     assert float(catalog.depth[0]) == 7.1
 
 
+def test_the_end_of_a_day_and_of_a_minute_may_be_written_as_24_and_60(tmp_path: Path) -> None:
+    text = (
+        "time,lat,lon,mag\n2019-12-31T24:00:00,1,1,1\n2020-01-01 00:10:60.5,1,1,1\n"
+        "2020-01-01T00:10:59.50Z,1,1,1\n"
+    )
+    times = read_catalog(write(tmp_path / "a.csv", text)).time.values
+    wanted = ["2020-01-01T00:00:00", "2020-01-01T00:10:59.5", "2020-01-01T00:11:00.5"]
+    assert times.tolist() == np.array(wanted, "datetime64[ns]").tolist()
+
+
+@pytest.mark.parametrize("bad", ["2020-01-01T24:00:01", "2020-01-01T00:60:00", "2020-01-01T25:00"])
+def test_other_times_beyond_the_day_are_refused(tmp_path: Path, bad: str) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        read_catalog(write(tmp_path / "a.csv", f"time,lat,lon,mag\n{bad},1,1,1\n"))
+
+
+def test_year_to_second_in_columns_of_their_own_are_joined(tmp_path: Path) -> None:
+    text = "YEAR,MONTH,DAY,HOUR,MINUTE,SECOND,LAT,LON,MAG,time\n2020,2,29,1,2,3.25,1,2,3,7.5\n"
+    catalog = read_catalog(write(tmp_path / "a.csv", text))
+    assert catalog.time.values[0] == np.datetime64("2020-02-29T01:02:03.25", "ns")
+
+
+def test_days_without_a_clock_are_refused(tmp_path: Path) -> None:
+    text = "time,year,month,day,lat,lon,mag\n0.5,2020,2,29,1,2,3\n"
+    with pytest.raises(DataError, match="no hour and minute"):
+        read_catalog(write(tmp_path / "a.csv", text))
+
+
+def test_a_depth_in_metres_comes_in_km_and_an_empty_map_leaves_it_out(tmp_path: Path) -> None:
+    text = "time,lat,lon,mag,{}\n2020-01-01,1,1,1,-2400\n"
+    metres = write(tmp_path / "a.csv", text.format("depth(m)"))
+    assert float(read_catalog(metres).depth[0]) == -2.4
+    path = write(tmp_path / "b.csv", text.format("depth"))
+    with pytest.raises(DataError, match="positive down"):
+        read_catalog(path)
+    assert np.isnan(read_catalog(path, {"depth": ""}).depth[0])
+
+
+def test_many_simulated_catalogues_are_not_taken_for_one(tmp_path: Path) -> None:
+    head = "lon,lat,mag,time_string,depth,catalog_id,event_id\n"
+    rows = [f"1,1,4,2020-01-01T00:00:0{i},5,{i // 2},{i}\n" for i in range(4)]
+    with pytest.raises(DataError, match="2 simulated catalogues"):
+        read_catalog(write(tmp_path / "a.csv", head + "".join(rows)))
+    one = read_catalog(write(tmp_path / "b.csv", head + "".join(rows[:2])))
+    assert one.sizes["event"] == 2
+
+
 def test_a_column_map_names_foreign_columns(tmp_path: Path) -> None:
     text = "Datum;Breite;lon;ML\n2001-02-03 04:05:06;47.0;8.0;1.5\n"
     columns = {"time": "Datum", "latitude": "Breite", "magnitude": "ML"}

@@ -1,10 +1,7 @@
-"""Earthquake catalogues: CSV of any agency and QuakeML, as one xarray Dataset."""
+"""Earthquake catalogues: text of any agency and QuakeML, as one xarray Dataset."""
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -14,29 +11,16 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from craton.errors import DataError, nearest
+from craton.errors import DataError
 from craton.io._quakeml import QUAKEML_ENDINGS, quakeml_table
+from craton.io.catalog_text import ALIASES, MISSING, text_table
 from craton.io.files import read_text
 from craton.io.geodesy import haversine_km
 
-ALIASES: dict[str, tuple[str, ...]] = {
-    "time": (
-        "time", "datetime", "date_time", "origin_time", "origintime", "event_time", "time_utc",
-        "datetime_utc", "time_string", "timestamp", "utc", "date",
-    ),
-    "latitude": ("latitude", "lat", "lat_deg", "latitude_deg", "y_lat"),
-    "longitude": ("longitude", "lon", "long", "lng", "lon_deg", "longitude_deg"),
-    "depth": ("depth", "depth_km", "depth/km", "dep", "z_km"),
-    "magnitude": ("magnitude", "mag", "m", "mw", "ml", "prefmag", "magnitude_value"),
-    "event_id": ("event_id", "id", "eventid", "evid", "public_id", "publicid"),
-    "event_type": ("event_type", "type", "et", "eventtype"),
-    "magnitude_type": ("magnitude_type", "magtype", "mag_type"),
-}  # fmt: skip
-"""Column names (lower case) that are recognised for each variable, the first found being taken."""
+__all__ = ["ALIASES", "TEXT_ENDINGS", "catalog_from_text", "duplicates", "read_catalog"]
 
-REQUIRED = ("time", "latitude", "longitude", "magnitude")
+TEXT_ENDINGS = ("csv", "txt", "tsv", "dat", "cat", "catalog", "ctlg", "zmap", "reloc", "pha")
 _TEXTS = ("event_id", "event_type", "magnitude_type")
-_MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
 _BOUNDS = {
     "latitude": (-90.0, 90.0, "degrees north"),
     "longitude": (-180.0, 360.0, "degrees east"),
@@ -61,12 +45,16 @@ def read_catalog(path: str | Path, columns: Mapping[str, str] | None = None) -> 
     Parameters
     ----------
     path : str or Path
-        ``.csv``, ``.txt``, ``.tsv`` (also with ``.gz``) with a header line, separated by commas,
-        semicolons, tabs, bars or blanks; or QuakeML (``.xml``, ``.qml``, ``.quakeml``), of which
-        the preferred origin and magnitude are taken, else the first.
+        Text (an ending of `TEXT_ENDINGS`, also with ``.gz``): a table with a header line, separated
+        by commas, semicolons, tabs, bars or blanks (ComCat and other CSV, FDSN text, CSEP), or one
+        of the formats without (`craton.io.catalog_formats`: ZMAP, CSEP, SCEDC, the relocated
+        catalogue of Southern California, hypoDD), which is told by its first event. Or QuakeML
+        (``.xml``, ``.qml``, ``.quakeml``), of which the preferred origin and magnitude are taken,
+        else the first.
     columns : mapping of str to str, optional
         Variable to column, such as ``{"time": "Date", "magnitude": "ML"}``, for names that are
-        not among `ALIASES`. Only the variables named there are affected.
+        not among `ALIASES`. Only the variables named there are affected; ``{"depth": ""}`` leaves
+        depths out.
 
     Returns
     -------
@@ -97,18 +85,37 @@ def read_catalog(path: str | Path, columns: Mapping[str, str] | None = None) -> 
     if ending in QUAKEML_ENDINGS:
         if columns:
             raise DataError("a column map was given for QuakeML", where=str(path), fix="omit it")
-        table, unit = quakeml_table(path), "event"
-    elif ending in ("csv", "txt", "tsv"):
-        table, unit = _text_table(path, columns or {}), "row"
-    else:
+        return _dataset(quakeml_table(path), str(path), "event")
+    if ending in TEXT_ENDINGS:
+        text = read_text(path, encoding="utf-8-sig")
+        return catalog_from_text(text, str(path), columns)
+    raise DataError(
+        f"the ending .{ending} is none of a catalogue",
+        where=str(path),
+        fix=f"give .{', .'.join(TEXT_ENDINGS)} (also .gz) or QuakeML as .xml, .qml, .quakeml",
+    )
+
+
+def catalog_from_text(
+    text: str, where: str, columns: Mapping[str, str] | None = None
+) -> xr.Dataset:
+    """Read a catalogue that is in memory; `where` names it in messages. See `read_catalog`.
+
+    Examples
+    --------
+    >>> text = "#EventID|Time|Latitude|Longitude|Depth/km|Magnitude\\nx1|2020-01-02|34|-117|8|3.1"
+    >>> catalog_from_text(text, "an answer").sizes["event"]
+    1
+    """
+    table = text_table(text, where, columns or {})
+    if "catalog_id" in table and 1 < table["catalog_id"].nunique() < len(table):
         raise DataError(
-            f"the ending .{ending} is none of a catalogue",
-            where=str(path),
-            fix="give .csv, .txt, .tsv (also .gz) or QuakeML as .xml, .qml, .quakeml",
+            f"holds {table['catalog_id'].nunique()} simulated catalogues (catalog_id), one was "
+            "expected",
+            where=where,
+            fix="read it with craton.io.csep.read_catalog_forecast, or take the rows of one",
         )
-    if not len(table):
-        raise DataError("holds no events", where=str(path), fix="give a catalogue with events")
-    return _dataset(table, str(path), unit)
+    return _dataset(table, where, "row")
 
 
 def duplicates(
@@ -158,88 +165,15 @@ def duplicates(
     return marked
 
 
-def _text_table(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    unknown = [name for name in columns if name not in ALIASES]
-    if unknown:
-        raise DataError(
-            f"the column map names the unknown variable '{unknown[0]}'; "
-            + nearest(unknown[0], ALIASES),
-            where=str(path),
-        )
-    raw = _parse(path)
-    known = {str(name).strip(): name for name in raw.columns}
-    found: dict[str, Any] = {}
-    lower = {name.lower(): name for name in reversed(list(known))}
-    for variable, names in ALIASES.items():
-        if variable in columns:
-            if columns[variable] not in known:
-                raise DataError(
-                    f"there is no column '{columns[variable]}' (mapped to {variable}); "
-                    + nearest(columns[variable], known),
-                    where=str(path),
-                )
-            found[variable] = known[columns[variable]]
-            continue
-        taken = {columns[v] for v in columns}
-        hit = [lower[n] for n in names if n in lower and lower[n] not in taken]
-        if hit:
-            found[variable] = known[hit[0]]
-        elif variable in REQUIRED:
-            raise DataError(
-                f"there is no column for {variable}; {nearest(variable, known)}",
-                where=str(path),
-                fix=f'name it with a column map such as {{"{variable}": "{next(iter(known))}"}}',
-            )
-    table = pd.DataFrame({variable: raw[column] for variable, column in found.items()})
-    split = "time" not in columns and "date" in lower and "time" in lower and len(table) > 0
-    if split and not re.match(r"\s*\d{4}\D", str(table["time"].iloc[0])):
-        # Date and time of day in two columns.
-        table["time"] = raw[known[lower["date"]]].str.strip() + " " + table["time"].str.strip()
-    table.attrs["names"] = {variable: str(column).strip() for variable, column in found.items()}
-    return table
-
-
-def _parse(path: Path) -> pd.DataFrame:
-    lines = read_text(path, encoding="utf-8-sig").splitlines()
-    while lines and not lines[0].strip():
-        lines.pop(0)
-    if not lines:
-        raise DataError("is empty", where=str(path), fix="give a file with data in it")
-    # FDSN text and SCEDC begin the header with '#'; other '#' lines are remarks.
-    while len(lines) > 1 and lines[0].startswith("#") and lines[1].startswith("#"):
-        lines.pop(0)
-    header = lines[0].lstrip("# ")
-    body = [line for line in lines[1:] if line.strip() and not line.startswith("#")]
-    mark = max(",;\t|", key=header.count)
-    separator = mark if mark in header else r"\s+"
-    try:
-        with warnings.catch_warnings():
-            # Rows longer than the header would lose their last values with a mere warning.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                io.StringIO("\n".join([header, *body])),
-                sep=separator,
-                dtype=str,
-                keep_default_na=False,
-                skipinitialspace=True,
-                index_col=False,
-                engine="c",
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
-        raise DataError(
-            f"is no table with one header line ({str(error).strip()})",
-            where=str(path),
-            fix="give every row as many values as the header has names",
-        ) from error
-
-
 def _dataset(table: pd.DataFrame, path: str, unit: str) -> xr.Dataset:
+    if not len(table):
+        raise DataError("holds no events", where=path, fix="give a catalogue with events")
     names: dict[str, str] = table.attrs.get("names", {})
 
     def place(variable: str, row: int) -> str:
         return f"{path}, {unit} {row + 1}, column '{names.get(variable, variable)}'"
 
-    history = [f"read from {Path(path).name}: {len(table)} events"]
+    history = [f"read from {Path(path).name}: {len(table)} events", *table.attrs.get("notes", [])]
     values: dict[str, NDArray[Any]] = {"time": _times(table["time"], place)}
     for variable in ("latitude", "longitude", "depth", "magnitude"):
         if variable in table:
@@ -273,6 +207,7 @@ def _times(column: pd.Series, place: Any) -> NDArray[np.datetime64]:
         lambda hit: f"{hit[1]}-{int(hit[2]):02d}-{int(hit[3]):02d}",
         regex=True,
     )
+    padded, later = _rolled(padded)
     dated = padded.str.match(r"^\d{4}-\d\d-\d\d([T\s].*)?$")
     parsed = pd.to_datetime(padded.where(dated), format="ISO8601", utc=True, errors="coerce")
     # Outside these years nanoseconds in 64 bits wrap around without a word.
@@ -280,7 +215,7 @@ def _times(column: pd.Series, place: Any) -> NDArray[np.datetime64]:
     if bad.size:
         row = int(bad[0])
         came = text.iloc[row]
-        what = "the time is missing" if came.lower() in _MISSING | {"nat"} else (
+        what = "the time is missing" if came.lower() in MISSING | {"nat"} else (
             f"the time '{came}' cannot be read"
         )  # fmt: skip
         raise DataError(
@@ -288,12 +223,25 @@ def _times(column: pd.Series, place: Any) -> NDArray[np.datetime64]:
             where=place("time", row),
             fix="write times as 2020-01-31T23:59:59.123 (UTC, years 1678 to 2261)",
         )
+    parsed = parsed + later
     return cast(NDArray[np.datetime64], parsed.dt.tz_localize(None).to_numpy("datetime64[ns]"))
+
+
+def _rolled(text: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Times without the hour 24 of a day's end and the second 60 of a rounded minute.
+
+    Returns the times, a day or a second earlier where need be, and what is to be added to them.
+    """
+    night = text.str.contains(r"[T\s]24:00(?::00(?:\.0*)?)?Z?$", regex=True)
+    minute = text.str.contains(r":60(?:\.\d*)?Z?$", regex=True)
+    text = text.where(~night, text.str.replace(r"([T\s])24:", r"\g<1>00:", regex=True))
+    text = text.where(~minute, text.str.replace(r":60((?:\.\d*)?Z?)$", r":59\1", regex=True))
+    return text, pd.to_timedelta(night * 86400 + minute * 1, unit="s")
 
 
 def _numbers(column: pd.Series, variable: str, place: Any) -> NDArray[np.float64]:
     text = column.astype(object).where(column.notna(), "").astype(str).str.strip()
-    empty = text.str.lower().isin(_MISSING).to_numpy()
+    empty = text.str.lower().isin(MISSING).to_numpy()
     value = pd.to_numeric(text.where(~empty), errors="coerce").to_numpy(dtype=float)
     words = np.flatnonzero(~empty & ~np.isfinite(value))
     if words.size:
