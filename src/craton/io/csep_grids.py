@@ -97,20 +97,18 @@ def _read_ascii(path: Path) -> GriddedForecast:
     table = table[table[:, 9] != 0]
     if not len(table):
         raise DataError("no cell has a flag other than 0", where=str(path))
-    _, first, cell = np.unique(table[:, :4], axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty(order.size, np.int64)
-    rank[order] = np.arange(order.size)
+    cell = pd.DataFrame(table[:, :4]).groupby([0, 1, 2, 3], sort=False).ngroup().to_numpy()
+    first = np.unique(cell, return_index=True)[1]
     magnitudes, bin_ = np.unique(table[:, 6], return_inverse=True)
-    rates = np.full((order.size, magnitudes.size), np.nan)
-    rates[rank[cell.ravel()], bin_.ravel()] = table[:, 8]
+    rates = np.full((first.size, magnitudes.size), np.nan)
+    rates[cell, bin_.ravel()] = table[:, 8]
     if len(table) != rates.size or np.isnan(rates).any():
         raise DataError(
-            f"{len(table)} rows for {order.size} cells and {magnitudes.size} magnitude bins: each "
+            f"{len(table)} rows for {first.size} cells and {magnitudes.size} magnitude bins: each "
             "pair once was expected",
             where=str(path),
         )
-    corners = table[np.sort(first), :4]
+    corners = table[first, :4]
     spacing = float(np.round(np.median(corners[:, 1] - corners[:, 0]), 10))
     region = grid_region(corners[:, [0, 2]], spacing)
     depth = (float(table[:, 4].min()), float(table[:, 5].max()))

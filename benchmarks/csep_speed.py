@@ -1,0 +1,168 @@
+"""CSEP's four tests of 10,000 simulated catalogues, from the CSV file to the results.
+
+craton beside pyCSEP. The catalogues are simulated by ETAS after a magnitude-7.2 main shock and lie
+in the region, so that pyCSEP needs no filters. Both read the same file and the same observed events in one process, and
+all statistics, quantiles and distributions are compared. With CRATON_DATA_DIR set, the seven daily
+forecasts of the 2016 Kaikoura aftershocks are compared too.
+
+python benchmarks/csep_speed.py [catalogues]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from craton.csep.catalogs import evaluate
+from craton.io.csep import CatalogForecast, read_observed, write_catalog_forecast
+from craton.io.csep_regions import grid_region
+from craton.io.files import read_text
+from craton.models.physics.etas_background import UniformDensity
+from craton.models.physics.etas_parameters import EtasParameters, Events
+from craton.models.physics.etas_simulation import simulate
+
+RESULT = Path(__file__).parent / "results" / "csep_speed.json"
+KM = 6371 * np.pi / 180
+PARAMETERS = EtasParameters(-4.5, -2.35, 1.5, -2.7, 0.0, 2.5, -0.29, 0.73, 0.6, 2.37, 3.0)
+
+
+def simulated(n: int) -> tuple[CatalogForecast, xr.Dataset, np.ndarray]:
+    """Forecast catalogues, one more as the observed one, and the corners of the cells."""
+    main = Events(*(np.array([v]) for v in (-0.5, 250.0, 250.0, 7.2)))
+    square = UniformDensity.of((0, 500, 0, 500))
+    events = simulate(
+        PARAMETERS, (0, 1), background=square, history=main, n_catalogs=n + 1, seed=1, m_max=8.0
+    )
+    lon, lat = np.round(10 + events.x / KM, 4), np.round(events.y / KM, 4)
+    side = np.arange(45) / 10
+    corners = np.array([(10 + a, b) for a in side for b in side])
+    inside = (lon >= 10) & (lon < 14.5) & (lat >= 0) & (lat < 4.5)
+    time_ = np.datetime64("2020-01-01", "ms") + (events.time * 86_400_000).astype("timedelta64[ms]")
+    size = np.round(events.magnitude, 2)
+    first = inside & (events.catalog < n)
+    forecast = CatalogForecast(
+        events.catalog[first], lon[first], lat[first], size[first], n, time_[first],
+        np.full(int(first.sum()), 10.0),
+    )  # fmt: skip
+    last = inside & (events.catalog == n)
+    columns = {"longitude": lon, "latitude": lat, "magnitude": size, "time": time_}
+    observed = xr.Dataset({k: ("event", v[last]) for k, v in columns.items()})
+    return forecast, observed, corners
+
+
+def by_pycsep(path: Path, observed: xr.Dataset, corners, edges, filters: bool, n: int):
+    """Four tests by pyCSEP, and the seconds they took from the file on."""
+    import csep
+    from csep.core import catalog_evaluations as tests
+    from csep.core.catalogs import CSEPCatalog
+    from csep.core.regions import CartesianGrid2D
+
+    region = CartesianGrid2D.from_origins(corners, dh=0.1, magnitudes=edges)
+    stamps = observed["time"].to_numpy().astype("datetime64[ms]").astype(int)
+    places = (observed[k].to_numpy() for k in ("latitude", "longitude", "magnitude"))
+    rows = [(str(i), int(t), a, o, 10.0, m) for i, (t, a, o, m) in
+            enumerate(zip(stamps, *places, strict=True))]  # fmt: skip
+    seen = CSEPCatalog(data=rows, region=region)
+    options = {}
+    if filters:
+        lowest = [f"magnitude >= {edges[0]}"]
+        options = {"filters": lowest, "filter_spatial": True, "apply_filters": True}
+        seen = seen.filter(lowest).filter_spatial(region)
+    begin = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()):
+        forecast = csep.load_catalog_forecast(str(path), region=region, n_cat=n, **options)
+        found = [
+            test(forecast, seen)
+            for test in (
+                tests.number_test, tests.magnitude_test, tests.spatial_test,
+                tests.pseudolikelihood_test,
+            )
+        ]  # fmt: skip
+    return found, time.perf_counter() - begin
+
+
+def largest_difference(ours, theirs) -> float:
+    """Over statistics, quantiles and distributions of all tests."""
+    worst = 0.0
+    for a, b in zip(ours, theirs, strict=True):
+        there = np.asarray(b.test_distribution, float)
+        if there.shape != a.distribution.shape:
+            return float("inf")
+        apart = (
+            a.statistic - b.observed_statistic,
+            a.at_least - b.quantile[0],
+            a.at_most - b.quantile[1],
+            *(a.distribution - there),
+        )
+        worst = max(worst, float(np.abs(apart).max()))
+    return worst
+
+
+def compared(path: Path, observed: xr.Dataset, corners, edges, filters: bool, n: int) -> dict:
+    """Times of both and the largest difference."""
+    region = grid_region(corners, 0.1)
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        ours = evaluate(path, observed, region, edges, n)
+        times.append(time.perf_counter() - begin)
+    theirs, seconds = by_pycsep(path, observed, corners, edges, filters, n)
+    return {
+        "catalogues": n,
+        "observed events": int(ours.number.statistic),
+        "simulated events a catalogue": round(float(ours.number.distribution.mean()), 1),
+        "craton (s), first call": round(times[0], 3),
+        "craton (s), median of the next 4": round(statistics.median(times[1:]), 3),
+        "pyCSEP (s)": round(seconds, 2),
+        "times faster": round(seconds / statistics.median(times[1:]), 1),
+        "largest difference": largest_difference(ours, theirs),
+    }
+
+
+def kaikoura(folder: Path) -> list[dict]:
+    """The seven daily forecasts of csep-kaikoura-etas."""
+    nodes = np.array(read_text(folder / "nz.testing.nodes.dat.gz").split(), float).reshape(-1, 2)
+    observed = read_observed(folder / "catalog.json.gz")
+    edges = np.round(np.arange(3.6, 8.05, 0.1), 1)
+    days = []
+    with tempfile.TemporaryDirectory() as room:
+        for file in sorted(folder.glob("etas_*.csv.gz")):
+            day = np.datetime64(file.name[5:15])
+            when = observed["time"].to_numpy().astype("datetime64[D]")
+            plain = Path(room) / file.name[:-3]
+            plain.write_text(read_text(file), encoding="utf-8")
+            today = observed.isel(event=np.flatnonzero(when == day))
+            found = compared(plain, today, np.round(nodes - 0.05, 10), edges, True, 100)
+            days.append({"day": str(day)} | found)
+    return days
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    forecast, observed, corners = simulated(n)
+    with tempfile.TemporaryDirectory() as room:
+        path = Path(room) / "forecast.csv"
+        write_catalog_forecast(path, forecast)
+        edges = np.round(np.arange(3.0, 8.05, 0.1), 1)
+        found: dict = {"simulated": compared(path, observed, corners, edges, False, n)}
+    mirror = os.environ.get("CRATON_DATA_DIR")
+    if mirror:
+        found["csep-kaikoura-etas"] = kaikoura(Path(mirror) / "csep-kaikoura-etas")
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
