@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import kstest
 
-from craton.csep.results import Evaluation, Floats, Ints, Seed, generator
+from craton.csep.results import Evaluation, Floats, Seed, generator
 from craton.errors import DataError
 
 _TAIL = 1e-15
@@ -94,7 +94,7 @@ def cumulative_number_test(
         number = np.asarray(counts)
         if not number.size or number.min() < 0:
             raise DataError(
-                "counts of at least one catalogue were expected", where=f"day {day + 1}"
+                "counts of one or more catalogues were expected", where=f"day {day + 1}"
             )
         share = np.bincount(number.astype(np.int64)) / number.size
         chance = np.convolve(chance, share)
@@ -199,11 +199,3 @@ def randomised_quantiles(evaluations: Sequence[Evaluation], *, seed: Seed = 0) -
     low = np.array([1 - e.at_least for e in valid])
     high = np.array([e.at_most for e in valid])
     return np.asarray(low + (high - low) * generator(seed).random(low.size))
-
-
-def summed_catalogs(simulated: Sequence[ArrayLike]) -> Ints:
-    """Sum the numbers of each catalogue over days that were simulated together, (catalog,)."""
-    sizes = {np.asarray(day).size for day in simulated}
-    if len(sizes) != 1:
-        raise DataError(f"days of {sorted(sizes)} catalogues cannot be summed by catalogue")
-    return np.asarray(np.sum([np.asarray(day) for day in simulated], axis=0), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Reliability diagrams: do cells with a forecast probability p get an event in a share p of cases?"""
+"""Reliability diagrams: of cells with forecast probability p, does a share p get an event?"""
 
 from __future__ import annotations
 
