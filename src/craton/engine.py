@@ -260,10 +260,12 @@ def predict(
     place = IN_MEMORY if isinstance(data, xr.Dataset) else data
     found = load(bundle, task=task, data=place, settings=settings)
     products = found.task.products
-    ending = "" if out is None else "".join(Path(out).suffixes[-1:]).lower()
-    if out is not None and ending not in products:
+    name = "" if out is None else Path(out).name.lower()
+    # the longest that fits: .csep.csv before .csv
+    ending = max((e for e in products if name.endswith(e)), key=len, default="")
+    if out is not None and not ending:
         raise DataError(
-            f"no product of {found.task.name} ends in '{ending}'",
+            f"no product of {found.task.name} ends in '{Path(name).suffix}'",
             where=str(out),
             fix=f"choose one of {', '.join(sorted(products))}",
         )
