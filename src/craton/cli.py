@@ -134,6 +134,7 @@ def update(
     print(found.text)
     where = f"written to {out}" if out else "in its place; the old one is beside it (.before)"
     print(f"promoted: the new model is {where}" if found.promoted else "kept the old model")
+    print("; ".join(f"{step} {seconds:.1f} s" for step, seconds in found.seconds.items()))
 
 
 @app.command()
@@ -253,8 +254,31 @@ def version(
         raise typer.Exit
 
 
+def _speak() -> None:
+    """Let warnings, and what a download tells, come as one plain line each."""
+    import logging
+    import warnings
+
+    class Say(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            print(record.getMessage(), file=sys.stderr, flush=True)
+
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if category is UserWarning:
+            print(f"warning: {message}", file=sys.stderr)
+        else:
+            before(message, category, *place)
+
+    before = warnings.showwarning
+    warnings.showwarning = show  # type: ignore[assignment]
+    log = logging.getLogger("craton")
+    log.setLevel(logging.INFO)
+    log.handlers = [Say()]
+
+
 def main() -> None:
     """Run the command line: 0 done, 1 a check failed, 2 a user's mistake, 130 interrupted."""
+    _speak()
     try:
         # typer hands back the code of an Exit, and 130 for an interrupt
         code = app(standalone_mode=False)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import xarray as xr
 
 from craton import bundle as bundles
@@ -276,6 +278,7 @@ def predict(
     samples = found.samples(raw, found.config, future=True)
     if len(samples) == 0:
         raise DataError("there is nothing to predict in these data", where=str(place))
+    _warn_of_learnt(samples, found.manifest)
     predicted = found.fitted.predict(samples)
     predicted = predicted.assign_attrs(task=found.task.name, model=found.fitted.name)
     if out is not None:
@@ -283,15 +286,31 @@ def predict(
     return predicted
 
 
+def _warn_of_learnt(samples: Samples, manifest: Mapping[str, Any]) -> None:
+    """Say where a prediction is of a time that the model has learnt from."""
+    last = (manifest.get("trained") or {}).get("last")
+    issue = samples.index["t0"].min()
+    if last is not None and issue < pd.Timestamp(last):
+        warnings.warn(
+            f"the model has learnt from what happened until {last}: a prediction issued at {issue} "
+            "is no test of it",
+            stacklevel=3,
+        )
+
+
 @dataclass(frozen=True)
 class Update:
-    """What an update found: the champion's and the challenger's scores on the new samples."""
+    """What an update found: the champion's and the challenger's scores on the new samples.
+
+    `seconds` tells how long each step took.
+    """
 
     n_new: int
     champion: Score
     challenger: Score | None
     promoted: bool
     text: str
+    seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 def update(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from craton import bundle as bundles
 from craton.errors import DataError
 from craton.metrics import Metric, require_finite
-from craton.models.base import Fitting
+from craton.models.base import Fitting, Model
 from craton.result import Fitted, Progress
 from craton.samples import Samples
 from craton.scoring import Score
@@ -84,10 +85,13 @@ def compare(
     """Champion against challenger on new samples; see `craton.engine.update`."""
     from craton.engine import Update
 
+    clock = _Clock()
     task, config = champion.task, champion.config
+    progress(0, 4, "reading the data")
     raw = task.load(config)
     samples = champion.samples(raw, config, future=False)
     new = new_rows(samples.index, champion.manifest["trained"])
+    clock.took("reading")
     if len(new) == 0:
         raise DataError(
             f"none of the {len(samples)} samples is newer than, or of another group than, those "
@@ -97,55 +101,76 @@ def compare(
         )
     metric = task.metrics(samples)[0]
     blocks = task.splitter(config, samples).blocks(samples.index)
-    own = _score(task.name, champion.fitted, metric, samples.take(new), blocks[new])
+    progress(1, 4, "scoring the model on what is new")
+    stats = _stats(champion.fitted, metric, samples.take(new))
+    own = _score(task.name, champion.fitted.name, metric, stats, blocks[new])
+    clock.took("scoring")
     t0, t1 = samples.index["t0"].to_numpy(), samples.index["t1"].to_numpy()
     # NaT sorts last, so samples without a time keep the order of the data
     order = pd.unique(blocks[new[np.argsort(t0[new], kind="stable")]])
     if len(order) < 2:
         text = f"one new block only, nothing to compare; champion's {metric.name} {own.score:.4g}"
-        return Update(len(new), own, None, False, text)
-    later = np.isin(blocks, order[len(order) // 2 :]) & np.isin(np.arange(len(samples)), new)
-    judged = samples.take(later)
+        return Update(len(new), own, None, False, text, clock.seconds)
+    judged = new[np.isin(blocks[new], order[len(order) // 2 :])]
     # a target that reaches into the time judged would tell the challenger of it
-    learn = samples.take(~later & ~(t1 > t0[later].min()))
-    progress(0, 2, "challenger, to be compared")
-    challenger = _refit(champion, learn, progress)
-    a, b = (
-        metric.stats(judged.observed(), f.predict(judged)) for f in (challenger, champion.fitted)
-    )
-    gain = paired_gain(metric, a, b, blocks[later])
-    score = _score(task.name, challenger, metric, judged, blocks[later])
+    early = ~np.isin(np.arange(len(samples)), judged) & ~(t1 > t0[judged].min())
+    progress(2, 4, "challenger, to be compared")
+    challenger = _refit(champion, champion.fitted.model, samples.take(early), progress)
+    clock.took("re-estimating")
+    theirs = _stats(challenger, metric, samples.take(judged))
+    gain = paired_gain(metric, theirs, stats[np.isin(new, judged)], blocks[judged])
+    score = _score(task.name, challenger.name, metric, theirs, blocks[judged])
+    clock.took("scoring")
     promoted = gain.score >= 0
     text = (
-        f"{metric.name} on {int(later.sum())} new samples held back: challenger {score.score:.4g}, "
+        f"{metric.name} on {len(judged)} new samples held back: challenger {score.score:.4g}, "
         f"gain over the champion {gain.score:+.3g} [{gain.low:+.3g}, {gain.high:+.3g}]"
     )
     if promoted:
-        progress(1, 2, "challenger, on all data")
-        _promote(_refit(champion, samples, progress), champion, samples, bundle, out)
-    return Update(len(new), own, score, promoted, text)
+        progress(3, 4, "challenger, on all data")
+        whole = _refit(champion, challenger.model, samples, progress)
+        clock.took("re-estimating")
+        _promote(whole, champion, samples, bundle, out)
+        clock.took("saving")
+    return Update(len(new), own, score, promoted, text, clock.seconds)
 
 
-def _refit(champion: Loaded, train: Samples, progress: Progress) -> Fitted:
+class _Clock:
+    """Seconds of each step, those of one name added up."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.last = time.perf_counter()
+
+    def took(self, step: str) -> None:
+        now = time.perf_counter()
+        self.seconds[step] = self.seconds.get(step, 0.0) + now - self.last
+        self.last = now
+
+
+def _refit(champion: Loaded, start: Model, train: Samples, progress: Progress) -> Fitted:
     """Refit the champion's model with its own settings; its calibration is kept."""
     old = champion.fitted
     model = old.model.replace()
     fitting = Fitting(champion.manifest.get("seed", 0), progress)
     # a state of before is a good start for an iterative fit, and ignored by the others
-    model.start_from(old.model.state())
+    model.start_from(start.state())
     return Fitted(old.name, model.fit(train, fitting), old.calibrator)
 
 
-def _score(
-    task: str, fitted: Fitted, metric: Metric, samples: Samples, blocks: NDArray[Any]
-) -> Score:
+def _stats(fitted: Fitted, metric: Metric, samples: Samples) -> NDArray[np.float64]:
     predicted = fitted.predict(samples)
     require_finite(predicted, fitted.name)
-    stats = metric.stats(samples.observed(), predicted)
+    return metric.stats(samples.observed(), predicted)
+
+
+def _score(
+    task: str, model: str, metric: Metric, stats: NDArray[np.float64], blocks: NDArray[Any]
+) -> Score:
     found = block_bootstrap(metric, stats, blocks)
     nan = float("nan")
     return Score(
-        task, fitted.name, "champion", metric.name, metric.better, found.score, found.low,
+        task, model, "champion", metric.name, metric.better, found.score, found.low,
         found.high, nan, nan, nan, len(stats), "new", metric.units, found.blocks,
     )  # fmt: skip
 

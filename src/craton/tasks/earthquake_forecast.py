@@ -6,15 +6,17 @@ prediction is claimed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import pydantic
 import xarray as xr
 
-from craton.catalogs import catalog_findings, write_grid, write_map, write_table
+from craton.aftershocks import windows_to_come
+from craton.catalogs import catalog_findings
 from craton.checks import Finding
 from craton.config import Config
 from craton.data.earthquakenpp import series
@@ -22,8 +24,19 @@ from craton.data.earthquakes import simulated_catalog
 from craton.data.registry import locate
 from craton.errors import ConfigError, DataError
 from craton.events import Forecasts
+from craton.forecast_tables import (
+    write_catalogs,
+    write_grid,
+    write_map,
+    write_rates,
+    write_region,
+    write_table,
+)
+from craton.forecast_words import write_words
 from craton.io.catalog import read_catalog
+from craton.io.fdsn import PREFIX, read_fdsn
 from craton.io.forecast_cells import Outline, bounding_outline, in_cells
+from craton.issue import issue_time, parse_time
 from craton.metrics import Metric, binary_log_loss, coverage, crps, poisson_log_likelihood
 from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson
 from craton.report.section import Section
@@ -35,6 +48,8 @@ from craton.splits import ForwardInTime, Splitter
 from craton.task import Task
 from craton.uncertainty import Calibrator, NoCalibration
 
+Days = Annotated[float, pydantic.Field(gt=0, le=3650)]
+
 
 class EarthquakeConfig(Config):
     """Settings.
@@ -42,7 +57,9 @@ class EarthquakeConfig(Config):
     Attributes
     ----------
     data : str
-        Catalogue (CSV, QuakeML), or ``earthquakenpp/SERIES``; None for the simulated example.
+        Catalogue (CSV, ZMAP, SCEDC, QuakeML ...), ``earthquakenpp/SERIES``, or the query of an
+        event service, ``fdsn:https://HOST/fdsnws/event/1/query?starttime=1981-01-01``; None for
+        the simulated example.
     columns : dict
         For other CSV files: time, latitude, longitude, magnitude, depth -> column name.
     magnitude : float
@@ -52,13 +69,24 @@ class EarthquakeConfig(Config):
     thresholds : tuple of float
         Magnitudes m of "at least one event of m or more"; completeness, +1 and +2 if empty.
     cell, horizon : float
-        Side of a cell in degrees; days forecast at once.
+        Side of a cell in degrees; days forecast at once in training and test.
     outline : tuple of (latitude, longitude)
         Corners of the region; the box around all events if empty.
     train_from, test_from, test_until : str
         First issue of training and test, end of the test; 20 % and 75 % of the time span if None.
     issue : str
-        Time of the forecast of `craton predict`; the last event if None.
+        Time of the forecast of `craton predict`, past or to come (UTC); the last event if None.
+    horizons : tuple of float
+        Days that `craton predict` forecasts.
+    issue_from : str
+        Time of the first of many forecasts, up to `issue`; None for one.
+    issue_every : float
+        Days from one to the next.
+    mainshock : str
+        Forecast the aftershocks of this event alone, right after it or from `issue` on: its
+        identifier, its time, or ``largest`` (of the 30 days before the end).
+    simulations : int
+        Simulated catalogues of each forecast.
     """
 
     data: str | None = None
@@ -73,12 +101,19 @@ class EarthquakeConfig(Config):
     test_from: str | None = None
     test_until: str | None = None
     issue: str | None = None
+    horizons: tuple[Days, ...] = pydantic.Field((1.0, 7.0, 30.0), min_length=1)
+    issue_from: str | None = None
+    issue_every: Days = 1.0
+    mainshock: str | None = None
+    simulations: int = pydantic.Field(1000, ge=100, le=1_000_000)
 
 
 def load(config: EarthquakeConfig) -> xr.Dataset:
     """Read the catalogue, or simulate the example."""
     if config.data is None:
         return simulated_catalog()
+    if config.data.startswith(PREFIX):
+        return read_fdsn(config.data)
     path, _ = _protocol(config)
     return read_catalog(path, config.columns or None)
 
@@ -99,7 +134,7 @@ def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
         "test_from": config.test_from or str((first + (last - first) * 0.75).floor("D")),
     }
     if config.magnitude is None:
-        before = np.asarray(time < pd.Timestamp(found["test_from"]))
+        before = np.asarray(time < parse_time(found["test_from"], "test_from"))
         mc = magnitude_of_completeness(data["magnitude"].to_numpy()[before])
         found["magnitude"] = round(mc, 2)
     found["magnitude_bin"] = config.magnitude_bin or magnitude_bin(data["magnitude"].to_numpy())
@@ -112,26 +147,35 @@ def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
 
 
 def samples(data: xr.Dataset, config: EarthquakeConfig, future: bool) -> Samples:
-    """One sample a window; with `future` the one window after the catalogue's end."""
+    """One sample a window; with `future` one a horizon from the issue of the forecast on."""
     step = config.magnitude_bin or 0.01
     rounded = np.round(np.floor(data["magnitude"].to_numpy() / step + 0.5) * step, 6)
     binned = data.assign(magnitude=("event", rounded, data["magnitude"].attrs))
     assert config.magnitude is not None and config.cell is not None
     cells = in_cells(binned, config.outline, config.cell, config.magnitude)
-    cells = cells.assign_attrs(delta_m=step)
+    cells = cells.assign_attrs(delta_m=step, record_from=config.train_from)
     gather = Forecasts(Target("count"), config.thresholds)
-    last = pd.Timestamp(data["time"].to_numpy()[-1])
+    first, last = (pd.Timestamp(data["time"].to_numpy()[k]) for k in (0, -1))
     length = pd.Timedelta(days=config.horizon)
     if future:
-        issue = pd.Timestamp(config.issue) if config.issue else last + pd.Timedelta("1ms")
-        return Samples(cells, make_index(1, t0=[issue], t1=[issue + length]), gather)
-    end = min(last, pd.Timestamp(config.test_until)) if config.test_until else last
+        issue = issue_time(data, config.issue, config.train_from)
+        begin = config.issue_from and parse_time(config.issue_from, "issue_from")
+        return windows_to_come(
+            cells, replace(gather, simulations=config.simulations), issue, config.horizons,
+            issue_from=begin or None, issue_every=config.issue_every, mainshock=config.mainshock,
+            at_mainshock=config.issue is None,
+        )  # fmt: skip
     assert config.train_from is not None
-    start = pd.Timestamp(config.train_from)
-    n = int((end - start) / length)
+    start = parse_time(config.train_from, "train_from")
+    if first > start:
+        raise DataError(
+            f"the catalogue begins at {first}, after the first window to learn from ({start})",
+            fix="give the whole record, old and new, or a later --set train_from=",
+        )
+    n = int((last - start) / length)
     if n < 20:
         raise DataError(
-            f"{max(n, 0)} windows of {config.horizon:g} days between {start} and {end}, at least "
+            f"{max(n, 0)} windows of {config.horizon:g} days between {start} and {last}, at least "
             "20 are needed",
             fix="give a longer catalogue, or a shorter --set horizon=",
         )
@@ -189,6 +233,8 @@ def answer(result: Result) -> list[tuple[str, bool]]:
 
 def _protocol(config: EarthquakeConfig) -> tuple[Path, dict[str, Any]]:
     """The catalogue's file, and the settings of its benchmark if it belongs to one."""
+    if config.data is not None and config.data.startswith(PREFIX):
+        return Path(), {}
     if config.data is None:
         return Path(), {"train_from": "2001-06-01", "test_from": "2010-01-01", "magnitude": 3.0}
     found = locate(config.data)
@@ -221,7 +267,16 @@ TASK = Task(
     calibrator=calibrator,
     checks=checks,
     sections=sections,
-    products={".csv": write_table, ".geojson": write_map, ".tif": write_grid},
+    products={
+        ".csv": write_table,
+        ".region.csv": write_region,
+        ".csep.csv": write_catalogs,
+        ".dat": write_rates,
+        ".geojson": write_map,
+        ".tif": write_grid,
+        ".md": write_words,
+        ".txt": write_words,
+    },
     answer=answer,
     coordinates_only="smoothed-seismicity",
     quick={"horizon": 30.0, "cell": 0.5},
