@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from craton.errors import DataError
-from craton.io.forecast_cells import cell_at
+from craton.io.forecast_cells import cell_region
 from craton.models.base import Fitting
 from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson, _above
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
@@ -101,9 +101,7 @@ def test_catalogues_that_a_forecast_keeps_agree_with_its_expected_counts(world, 
     month = found.isel(sample=1)
     n = found["catalog_id"].attrs["catalogs"]
     assert n == 4000
-    at = cell_at(
-        samples.data, found["event_latitude"].to_numpy(), found["event_longitude"].to_numpy()
-    )
+    at = cell_region(samples.data).index(found["event_longitude"], found["event_latitude"])
     assert (at >= 0).all()
     expected = month["expected_count"].to_numpy()
     counts = np.bincount(at, minlength=len(expected)) / n

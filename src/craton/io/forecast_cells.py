@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.errors import DataError
+from craton.io.csep_regions import GridRegion, grid_region
 from craton.io.geodesy import project
 
 Outline = tuple[tuple[float, float], ...]
@@ -99,39 +100,25 @@ def in_cells(catalog: xr.Dataset, outline: Outline, cell: float, mc: float) -> x
     ).assign_attrs(mc=mc, cell=cell, centre_latitude=centre[0], centre_longitude=centre[1])
 
 
-def cell_at(
-    cells: xr.Dataset, latitude: NDArray[np.float64], longitude: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Number of the cell that holds each point, -1 outside all.
+def cell_region(cells: xr.Dataset) -> GridRegion:
+    """The cells as a region that finds the cell of a point.
 
     Parameters
     ----------
     cells : xr.Dataset
         With `cell_latitude`, `cell_longitude` and the attribute `cell`, as `in_cells` gives it, or
         some of these cells.
-    latitude, longitude : ndarray
-        Degrees.
 
     Examples
     --------
     >>> cells = xr.Dataset({"cell_latitude": ("cell", [0.5, 1.5]),
     ...                     "cell_longitude": ("cell", [0.5, 0.5])}, attrs={"cell": 1.0})
-    >>> cell_at(cells, np.array([1.2, 0.2, 1.2]), np.array([0.9, 0.0, 1.1])).tolist()
+    >>> cell_region(cells).index([0.9, 0.0, 1.1], [1.2, 0.2, 1.2]).tolist()
     [1, 0, -1]
     """
     side = float(cells.attrs["cell"])
-    centres = [cells[name].to_numpy() for name in ("cell_latitude", "cell_longitude")]
-    low = [v.min() - side / 2 for v in centres]
-    # a hair to the east and north, so that rounding moves no point off the border it lies on
-    at, own = (
-        [np.floor((v - a) / side + 1e-9).astype(np.int64) for v, a in zip(p, low, strict=True)]
-        for p in ((latitude, longitude), centres)
-    )
-    shape = [int(v.max()) + 1 for v in own]
-    number = np.full(shape, -1, dtype=np.int64)
-    number[own[0], own[1]] = np.arange(len(own[0]))
-    ok = (at[0] >= 0) & (at[0] < shape[0]) & (at[1] >= 0) & (at[1] < shape[1])
-    return np.where(ok, number[np.where(ok, at[0], 0), np.where(ok, at[1], 0)], -1)
+    centres = [cells[name].to_numpy() for name in ("cell_longitude", "cell_latitude")]
+    return grid_region(np.round(np.stack(centres, axis=1) - side / 2, 6), side)
 
 
 def _cell_of(

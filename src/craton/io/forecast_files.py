@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,13 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
         table.to_csv(part, index=False, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%f")
 
 
-def write_geojson(path: str | Path, table: pd.DataFrame, cell: float | None = None) -> None:
+def write_geojson(
+    path: str | Path,
+    table: pd.DataFrame,
+    cell: float | None = None,
+    *,
+    members: Mapping[str, Any] | None = None,
+) -> None:
     """Write cells as GeoJSON: a FeatureCollection with one rectangle for each row.
 
     Parameters
@@ -60,6 +67,8 @@ def write_geojson(path: str | Path, table: pd.DataFrame, cell: float | None = No
     cell : float, optional
         Side of a cell in degrees for tables of centres; by default the smallest spacing of the
         centres.
+    members : mapping, optional
+        Further members of the collection, of values that JSON holds; readers of maps pass them by.
 
     Raises
     ------
@@ -81,7 +90,10 @@ def write_geojson(path: str | Path, table: pd.DataFrame, cell: float | None = No
     corners = _corners(table, cell, str(path))
     columns = {str(name): _plain(table[name]) for name in table.columns}
     with atomic(path) as part, part.open("w", encoding="utf-8") as stream:
-        stream.write('{"type": "FeatureCollection", "features": [\n')
+        stream.write('{"type": "FeatureCollection",\n')
+        for name, value in (members or {}).items():
+            stream.write(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)},\n")
+        stream.write('"features": [\n')
         for i, (west, south, east, north) in enumerate(corners.tolist()):
             ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
             feature = {

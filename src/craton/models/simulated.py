@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from craton.events import ORIGIN
-from craton.io.forecast_cells import cell_at
+from craton.io.forecast_cells import cell_region
 from craton.io.geodesy import unproject
 from craton.samples import Samples
 
@@ -88,4 +88,5 @@ def _places(window: Simulated, samples: Samples) -> tuple[NDArray[np.int64], Flo
     )
     # on the same side of the 180th meridian as the region
     longitude = centre[1] + (longitude - centre[1] + 180.0) % 360.0 - 180.0
-    return np.where(near, cell_at(samples.data, latitude, longitude), -1), latitude, longitude
+    place = cell_region(samples.data).index(longitude, latitude)
+    return np.where(near, place, -1), latitude, longitude

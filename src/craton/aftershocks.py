@@ -1,0 +1,233 @@
+"""The zone of a mainshock, and what is normal: the background of a forecast that people read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from craton.errors import ConfigError, DataError
+from craton.events import Forecasts
+from craton.models.point_process import SmoothedSeismicity
+from craton.samples import Samples, make_index
+
+LARGEST = "largest"
+
+
+def find_mainshock(catalog: xr.Dataset, which: str, until: pd.Timestamp | None = None) -> int:
+    """Row of a mainshock.
+
+    Parameters
+    ----------
+    catalog : xr.Dataset
+        Events sorted by time, with `time` and `magnitude`, `event_id` if known.
+    which : str
+        An identifier; a time, for the largest event within a minute of it; or ``"largest"``, for
+        the largest event of the 30 days before `until`.
+    until : Timestamp, optional
+        Events from here on are not looked at.
+
+    Raises
+    ------
+    DataError
+        If there is no such event.
+
+    Examples
+    --------
+    >>> time = np.array(["2020-01-01T00:00", "2020-01-01T06:00"], "datetime64[ns]")
+    >>> catalog = xr.Dataset({"time": ("event", time), "magnitude": ("event", [5.1, 4.0])})
+    >>> find_mainshock(catalog, "largest"), find_mainshock(catalog, "2020-01-01T06:00:30")
+    (0, 1)
+    """
+    time = pd.DatetimeIndex(catalog["time"].to_numpy())
+    known = np.ones(len(time), bool) if until is None else np.asarray(time < until)
+    if not known.any():
+        raise DataError(f"no event is known before {until}", fix="choose a later --set issue=")
+    if which == LARGEST:
+        fits = known & np.asarray(time >= time[known][-1] - pd.Timedelta(days=30))
+    else:
+        names = np.full(len(time), "")
+        if "event_id" in catalog:
+            names = catalog["event_id"].to_numpy().astype(str)
+        fits = known & (names == which)
+        when = pd.to_datetime(which, errors="coerce", utc=True)
+        if not fits.any() and not pd.isna(when):
+            gap = np.abs((time - when.tz_localize(None)) / pd.Timedelta(minutes=1))
+            fits = known & (np.asarray(gap) <= 1)
+        if not fits.any():
+            raise DataError(
+                f"no event '{which}' is in the catalogue (from completeness on, before the issue "
+                "of the forecast)",
+                where="mainshock",
+                fix="give its identifier as the catalogue has it, its time, or 'largest'",
+            )
+    rows = np.flatnonzero(fits)
+    return int(rows[np.argmax(catalog["magnitude"].to_numpy()[rows])])
+
+
+def zone_radius(magnitude: float) -> float:
+    """Radius in km within which aftershocks are looked for.
+
+    ``log10 r = 0.1238 m + 0.983``, the window of Gardner and Knopoff (1974,
+    doi:10.1785/BSSA0640051363) as fitted by van Stiphout et al. (2012,
+    doi:10.5078/corssa-52382934).
+
+    Examples
+    --------
+    >>> round(zone_radius(6.0), 1)
+    53.2
+    """
+    return float(10 ** (0.1238 * magnitude + 0.983))
+
+
+def around(cells: xr.Dataset, row: int) -> xr.Dataset:
+    """Keep the cells around a mainshock: a forecast of these is one of its aftershock zone.
+
+    Parameters
+    ----------
+    cells : xr.Dataset
+        As `craton.io.forecast_cells.in_cells` gives it.
+    row : int
+        The mainshock among the events.
+
+    Returns
+    -------
+    xr.Dataset
+        All events; the cells whose centre is within `zone_radius`, and the mainshock's own; the
+        attributes `mainshock_time`, `mainshock_magnitude`, `mainshock_latitude`,
+        `mainshock_longitude`, `zone_radius` (km).
+
+    Raises
+    ------
+    DataError
+        If the mainshock is so far outside the region that no cell is near.
+    """
+    shock = cells.isel(event=row)
+    magnitude = float(shock["magnitude"])
+    radius = zone_radius(magnitude)
+    x, y = (
+        (cells[f"cell_{a}0"].to_numpy() + cells[f"cell_{a}1"].to_numpy()) / 2 for a in ("x", "y")
+    )
+    near = np.hypot(x - float(shock["x"]), y - float(shock["y"])) <= radius
+    own = int(shock["cell_of"])
+    if own >= 0:
+        near[own] = True
+    if not near.any():
+        raise DataError(
+            f"the mainshock of magnitude {magnitude:g} is more than {radius:.0f} km outside the "
+            "region",
+            where="mainshock",
+        )
+    number = np.full(len(near) + 1, -1)  # the last stands for those outside, -1
+    number[:-1][near] = np.arange(near.sum())
+    zone = cells.isel(cell=np.flatnonzero(near))
+    return zone.assign(cell_of=("event", number[cells["cell_of"].to_numpy()])).assign_attrs(
+        mainshock_time=str(pd.Timestamp(cells["time"].to_numpy()[row])),
+        mainshock_magnitude=magnitude,
+        mainshock_latitude=float(shock["latitude"]),
+        mainshock_longitude=float(shock["longitude"]),
+        zone_radius=radius,
+    )
+
+
+def normal_forecast(samples: Samples) -> xr.Dataset | None:
+    """What is normal: the mean rate of the record so far, spread by a kernel of past epicentres.
+
+    Parameters
+    ----------
+    samples : Samples
+        Windows; the record is cut at the first issue, or at the mainshock of their zone, and begins
+        at the attribute `record_from` of the data where there is one.
+
+    Returns
+    -------
+    xr.Dataset, optional
+        A forecast of the same windows by `SmoothedSeismicity`; None if the record has fewer than 20
+        events.
+    """
+    until = record_end(samples)
+    begin = record_begin(samples)
+    if begin >= until:
+        return None
+    gather = dataclasses.replace(samples.gather, simulations=0)  # type: ignore[type-var]
+    plain = dataclasses.replace(samples, gather=gather)
+    index = make_index(2, t0=[begin, until], t1=[begin, until])
+    try:
+        model = SmoothedSeismicity().fit(dataclasses.replace(plain, index=index))
+    except DataError:
+        return None
+    return model.predict(plain)
+
+
+def record_begin(samples: Samples) -> pd.Timestamp:
+    """Where the record begins that tells what is normal: `record_from`, or the first event."""
+    first = pd.Timestamp(samples.data["time"].to_numpy()[0])
+    said = pd.Timestamp(samples.data.attrs.get("record_from", first))
+    return max(said, first) if said < record_end(samples) else first
+
+
+def record_end(samples: Samples) -> pd.Timestamp:
+    """Where that record ends: the mainshock, or the first issue."""
+    return pd.Timestamp(samples.data.attrs.get("mainshock_time", samples.index["t0"].min()))
+
+
+def windows_to_come(
+    cells: xr.Dataset,
+    gather: Forecasts,
+    issue: pd.Timestamp,
+    horizons: Sequence[float],
+    *,
+    issue_from: pd.Timestamp | None = None,
+    issue_every: float = 1.0,
+    mainshock: str | None = None,
+    at_mainshock: bool = False,
+) -> Samples:
+    """Windows to forecast: of each horizon, from each issue on, in all cells or near a mainshock.
+
+    Parameters
+    ----------
+    cells : xr.Dataset
+        As `craton.io.forecast_cells.in_cells` gives it.
+    gather : Forecasts
+        The mainshock's magnitude is added to its thresholds.
+    issue : Timestamp
+        Time of the last forecast.
+    horizons : sequence of float
+        Days.
+    issue_from : Timestamp, optional
+        Time of the first forecast; without it there is one.
+    issue_every : float
+        Days from one forecast to the next.
+    mainshock : str, optional
+        See `find_mainshock`; the cells near it are kept.
+    at_mainshock : bool
+        The forecast is issued right after the mainshock, not at `issue`.
+
+    Raises
+    ------
+    ConfigError
+        If the first issue is later than the last.
+    DataError
+        If there is no such mainshock, or none of its zone is in the region.
+    """
+    if mainshock is not None:
+        row = find_mainshock(cells, mainshock, issue)
+        after = pd.Timestamp(cells["time"].to_numpy()[row]) + pd.Timedelta("1ms")
+        issue = after if at_mainshock else issue
+        cells = around(cells, row)
+        own = float(cells.attrs["mainshock_magnitude"])
+        gather = dataclasses.replace(gather, thresholds=tuple(sorted({*gather.thresholds, own})))
+    first = issue if issue_from is None else issue_from
+    if first > issue:
+        raise ConfigError(
+            f"the first issue {first} is later than the last, {issue}",
+            fix="choose an earlier --set issue_from= or a later --set issue=",
+        )
+    issues = pd.date_range(first, issue, freq=pd.Timedelta(days=issue_every))
+    lengths = pd.to_timedelta(sorted(set(horizons)), unit="D")
+    t0 = issues.repeat(len(lengths))
+    t1 = t0 + np.tile(lengths, len(issues))
+    return Samples(cells, make_index(len(t0), t0=t0, t1=t1), gather)

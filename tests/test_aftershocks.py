@@ -1,0 +1,123 @@
+"""The zone of a mainshock, and what is normal in it."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from craton.aftershocks import around, find_mainshock, normal_forecast
+from craton.errors import ConfigError, DataError
+from craton.io.geodesy import haversine_km
+from craton.models.point_process import SmoothedSeismicity
+from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
+
+MAINSHOCK = "sim003320"  # M 5.73, 2010-07-20T19:59:12
+
+
+@pytest.fixture(scope="module")
+def world():
+    config = EarthquakeConfig(horizon=30.0, cell=0.2, simulations=100)
+    data = TASK.load(config)
+    return data, TASK.resolve(data, config)
+
+
+def windows(world, **said):
+    data, config = world
+    return TASK.samples(data, config.model_copy(update=said), True)
+
+
+def test_a_mainshock_is_found_by_name_by_time_and_as_the_largest(world):
+    data, _ = world
+    row = find_mainshock(data, MAINSHOCK)
+    assert str(data["event_id"].to_numpy()[row]) == MAINSHOCK
+    assert find_mainshock(data, "2010-07-20T19:59:30Z") == row
+    assert find_mainshock(data, "largest", pd.Timestamp("2010-08-10")) == row
+
+
+def test_a_mainshock_that_is_not_known_yet_is_refused(world):
+    data, _ = world
+    with pytest.raises(DataError, match="no event"):
+        find_mainshock(data, MAINSHOCK, pd.Timestamp("2010-07-01"))
+    with pytest.raises(DataError, match="no event 'sim999'"):
+        find_mainshock(data, "sim999")
+
+
+def test_the_forecast_begins_right_after_the_mainshock_in_the_cells_near_to_it(world):
+    samples = windows(world, mainshock=MAINSHOCK)
+    attrs = samples.data.attrs
+    assert samples.index["t0"].unique().tolist() == [
+        pd.Timestamp(attrs["mainshock_time"]) + pd.Timedelta("1ms")
+    ]
+    distance = haversine_km(
+        attrs["mainshock_latitude"], attrs["mainshock_longitude"],
+        samples.data["cell_latitude"], samples.data["cell_longitude"],
+    )  # fmt: skip
+    assert distance.max() < attrs["zone_radius"] * 1.01
+    assert 1 < samples.data.sizes["cell"] < 40
+    assert samples.gather.thresholds == (3.0, 4.0, 5.0, 5.73)
+    # the mainshock itself is known: it is among the inputs
+    assert samples.inputs()["all_events"][-1, 3] == 5.73
+
+
+def test_events_are_counted_in_the_zone_alone(world):
+    samples = windows(world, mainshock=MAINSHOCK)
+    data, _ = world
+    zone = samples.data
+    t0, t1 = samples.index[["t0", "t1"]].iloc[2]
+    time = pd.DatetimeIndex(data["time"].to_numpy())
+    half = zone.attrs["cell"] / 2
+    inside = np.zeros(len(time), bool)
+    for lat, lon in zip(zone["cell_latitude"].values, zone["cell_longitude"].values, strict=True):
+        near = np.abs(data["latitude"].to_numpy() - lat) < half
+        inside |= near & (np.abs(data["longitude"].to_numpy() - lon) < half)
+    expected = (inside & (time >= t0) & (time < t1)).sum()
+    assert int(samples.observed()["region_count"][2]) == expected > 5
+
+
+def test_normal_in_a_zone_is_the_part_that_falls_into_its_cells(world):
+    zone = windows(world, mainshock=MAINSHOCK)
+    whole = windows(world, issue=str(zone.data.attrs["mainshock_time"]))
+    part, all_ = normal_forecast(zone), normal_forecast(whole)
+    near = np.isin(
+        whole.data["cell_latitude"] * 1000 + whole.data["cell_longitude"],
+        zone.data["cell_latitude"] * 1000 + zone.data["cell_longitude"],
+    )
+    assert part["expected_count"].to_numpy() == pytest.approx(
+        all_["expected_count"].to_numpy()[:, near], rel=1e-5
+    )
+
+
+def test_normal_does_not_know_the_mainshock(world):
+    samples = windows(world, mainshock=MAINSHOCK, issue="2010-08-20")
+    time = samples.data["time"].to_numpy()
+    shock = np.datetime64(samples.data.attrs["mainshock_time"])
+    changed = samples.data["magnitude"].to_numpy().copy()
+    changed[time >= shock] = 6.5
+    other = samples.data.assign(magnitude=("event", changed))
+    a, b = (normal_forecast(s) for s in (samples, dataclasses.replace(samples, data=other)))
+    assert a.equals(b)
+
+
+def test_a_mainshock_far_outside_has_no_zone(world):
+    data, config = world
+    small = ((36.0, -119.0), (36.0, -118.0), (37.0, -118.0), (37.0, -119.0))
+    with pytest.raises(DataError, match="outside the region"):
+        TASK.samples(
+            data, config.model_copy(update={"outline": small, "mainshock": MAINSHOCK}), True
+        )
+
+
+def test_a_series_that_begins_after_its_end_is_refused(world):
+    with pytest.raises(ConfigError, match="later than the last"):
+        windows(world, issue="2010-01-01", issue_from="2011-01-01")
+
+
+def test_the_zone_keeps_what_a_model_needs(world):
+    data, config = world
+    samples = TASK.samples(data, config, False)
+    model = SmoothedSeismicity().fit(samples.take(range(30)))
+    row = find_mainshock(samples.data, MAINSHOCK)
+    zone = dataclasses.replace(samples, data=around(samples.data, row)).take([100])
+    whole = model.predict(samples.take([100]))["expected_count"].sum()
+    assert 0 < float(model.predict(zone)["expected_count"].sum()) < 0.2 * float(whole)

@@ -1,0 +1,200 @@
+"""Files of earthquake forecasts, read back by pyCSEP and other programs."""
+
+import dataclasses
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from craton.aftershocks import normal_forecast
+from craton.errors import DataError
+from craton.forecast_tables import (
+    cell_table,
+    region_table,
+    write_catalogs,
+    write_grid,
+    write_map,
+    write_rates,
+    write_region,
+    write_table,
+)
+from craton.models.point_process import ETAS
+from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
+
+
+@pytest.fixture(scope="module")
+def world():
+    config = EarthquakeConfig(horizon=30.0, cell=0.5, simulations=500)
+    data = TASK.load(config)
+    config = TASK.resolve(data, config)
+    samples = TASK.samples(data, config, False)
+    split = next(iter(TASK.splitter(config, samples).split(samples.index)))
+    return data, config, ETAS().fit(samples.take(split.train))
+
+
+@pytest.fixture(scope="module")
+def issued(world):
+    """Model's forecast of 1, 7 and 30 days from one issue in the past."""
+    data, config, model = world
+    samples = TASK.samples(data, config.model_copy(update={"issue": "2010-07-21"}), True)
+    return model.predict(samples), samples
+
+
+@pytest.fixture(scope="module")
+def series(world):
+    data, config, model = world
+    said = {"issue": "2013-09-01", "issue_from": "2013-08-28", "simulations": 100}
+    samples = TASK.samples(data, config.model_copy(update=said), True)
+    return model.predict(samples), samples
+
+
+def test_a_row_a_horizon_and_cell_whose_counts_add_up_to_the_region(issued):
+    table, region = cell_table(*issued), region_table(*issued)
+    assert table.groupby("horizon_days").size().to_dict() == {1.0: 64, 7.0: 64, 30.0: 64}
+    total = table.groupby("horizon_days")["expected_count"].sum()
+    assert region["expected_count"].to_numpy() == pytest.approx(total.to_numpy(), rel=1e-5)
+    normal = table.groupby("horizon_days")["normal_count"].sum()
+    assert region["normal_count"].to_numpy() == pytest.approx(normal.to_numpy(), rel=1e-5)
+
+
+def test_longer_horizons_and_smaller_magnitudes_are_more_probable(issued):
+    region = region_table(*issued)
+    chance = region[["probability_m3", "probability_m4", "probability_m5"]].to_numpy()
+    assert (np.diff(chance, axis=0) > 0).all() and (np.diff(chance, axis=1) < 0).all()
+    assert ((chance >= 0) & (chance <= 1)).all()
+    assert (region["count_low"] <= region["expected_count"]).all()
+    assert (region["count_high"] >= region["expected_count"]).all()
+
+
+def test_what_is_normal_is_the_mean_rate_of_the_record(issued, world):
+    predicted, samples = issued
+    data, config, _ = world
+    time = pd.DatetimeIndex(data["time"].to_numpy())
+    before = (time >= pd.Timestamp(config.train_from)) & (time < pd.Timestamp("2010-07-21"))
+    rate = before.sum() / ((pd.Timestamp("2010-07-21") - pd.Timestamp(config.train_from)).days)
+    region = region_table(predicted, samples)
+    assert region["normal_count"].to_numpy() == pytest.approx(rate * np.array([1, 7, 30]), rel=0.01)
+
+
+def test_without_a_record_nothing_is_called_normal(issued):
+    predicted, samples = issued
+    few = samples.data.isel(event=slice(0, 5))
+    short = dataclasses.replace(samples, data=few)
+    assert normal_forecast(short) is None
+    assert not [c for c in cell_table(predicted, short) if c.startswith("normal")]
+
+
+def test_what_came_is_told_only_where_the_window_is_over(issued, series, world):
+    data = world[0]
+    region = region_table(*issued)
+    time = pd.DatetimeIndex(data["time"].to_numpy())
+    begin = pd.Timestamp("2010-07-21")
+    came = [((time >= begin) & (time < begin + pd.Timedelta(days=d))).sum() for d in (1, 7, 30)]
+    assert region["observed_count"].tolist() == came
+    late = region_table(*series)
+    # the record ends on 2013-09-07: the week from 09-01 on is not over
+    assert late["observed_count"].notna().tolist() == [True, True, False] * 4 + [True, False, False]
+    assert late["observed_m3"].notna().equals(late["observed_count"].notna())
+
+
+def test_the_time_series_has_a_row_a_day_and_horizon(series, tmp_path):
+    write_region(*series, tmp_path / "a.region.csv")
+    table = pd.read_csv(tmp_path / "a.region.csv")
+    days = pd.to_datetime(table["forecast_reference_time"]).dt.strftime("%m-%d")
+    assert days.tolist() == [
+        d for d in ("08-28", "08-29", "08-30", "08-31", "09-01") for _ in range(3)
+    ]
+    write_table(*series, tmp_path / "a.csv")
+    assert len(pd.read_csv(tmp_path / "a.csv")) == 5 * 3 * 64
+
+
+def test_maps_hold_one_issue(series, tmp_path):
+    for write, name in ((write_map, "a.geojson"), (write_grid, "a.tif"), (write_rates, "a.dat"),
+                        (write_catalogs, "a.csep.csv")):  # fmt: skip
+        with pytest.raises(DataError, match="5 issue times"):
+            write(*series, tmp_path / name)
+
+
+def test_the_map_has_a_property_a_quantity_and_horizon_and_the_region(issued, tmp_path):
+    write_map(*issued, tmp_path / "a.geojson")
+    found = json.loads((tmp_path / "a.geojson").read_text())
+    assert len(found["features"]) == 64
+    table = cell_table(*issued)
+    week = table[table["horizon_days"] == 7.0].reset_index()
+    properties = found["features"][10]["properties"]
+    assert properties["probability_m5_7d"] == pytest.approx(week["probability_m5"][10])
+    assert properties["normal_count_7d"] == pytest.approx(week["normal_count"][10])
+    assert [row["horizon_days"] for row in found["region"]] == [1.0, 7.0, 30.0]
+
+
+def test_the_grid_has_a_band_a_quantity_and_horizon(issued, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    write_grid(*issued, tmp_path / "a.tif")
+    with rasterio.open(tmp_path / "a.tif") as grid:
+        assert {"expected_count_1d", "probability_m4_30d", "count_high_7d"} <= set(
+            grid.descriptions
+        )
+        band = grid.read(grid.descriptions.index("expected_count_30d") + 1)
+    month = issued[0].isel(sample=2)["expected_count"]
+    assert np.nansum(band) == pytest.approx(float(month.sum()), rel=1e-5)
+
+
+def test_pycsep_reads_the_grid_with_the_same_rates(issued, world, tmp_path):
+    csep = pytest.importorskip("csep")
+    write_rates(*issued, tmp_path / "a.dat")
+    forecast = csep.load_gridded_forecast(str(tmp_path / "a.dat"))
+    month = issued[0].isel(sample=2)
+    count = month["expected_count"].to_numpy()
+    assert forecast.event_count == pytest.approx(count.sum(), rel=1e-5)
+    data = issued[1].data
+    lon, lat = data["cell_longitude"].to_numpy(), data["cell_latitude"].to_numpy()
+    at = forecast.region.get_index_of(lon, lat)
+    assert forecast.spatial_counts()[at] == pytest.approx(count, rel=1e-5)
+    assert forecast.magnitudes[[0, 1, -1]] == pytest.approx([3.0, 3.1, 8.4])
+    per_magnitude = forecast.magnitude_counts()
+    # Gutenberg-Richter: the next bin has exp(-0.1 beta) of the one before
+    beta = world[2].parameters.beta
+    assert per_magnitude[:20] == pytest.approx(
+        per_magnitude[0] * np.exp(-0.1 * beta * np.arange(20)), rel=1e-3
+    )
+
+
+def test_pycsep_reads_the_catalogues_with_the_same_numbers(issued, tmp_path):
+    csep = pytest.importorskip("csep")
+    write_catalogs(*issued, tmp_path / "a.csep.csv")
+    write_rates(*issued, tmp_path / "a.dat")
+    grid = csep.load_gridded_forecast(str(tmp_path / "a.dat"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        forecast = csep.load_catalog_forecast(
+            str(tmp_path / "a.csep.csv"), region=grid.region, apply_filters=False
+        )
+        numbers = [catalog.event_count for catalog in forecast]
+    assert len(numbers) == 500
+    predicted, samples = issued
+    month = predicted.isel(sample=2)
+    assert np.mean(numbers) == pytest.approx(float(month["expected_count"].sum()), rel=0.1)
+    low, high = (float(month["region_count"].sel(quantile=q)) for q in (0.025, 0.975))
+    found = np.quantile(numbers, [0.025, 0.975], method="inverted_cdf")
+    # the plane's rectangles and the cells of the map differ by a hair
+    assert found == pytest.approx([low, high], abs=1)
+    rates = forecast.get_expected_rates(verbose=False).spatial_counts()
+    assert rates.sum() == pytest.approx(np.mean(numbers))
+    times = np.concatenate([c.get_epoch_times() for c in forecast if c.event_count])
+    window = samples.index.iloc[2]
+    assert times.min() >= window["t0"].timestamp() * 1000
+    assert times.max() < window["t1"].timestamp() * 1000
+
+
+def test_pycsep_counts_catalogues_without_events(world, tmp_path):
+    csep = pytest.importorskip("csep")
+    data, config, model = world
+    said = {"issue": "2013-09-01", "horizons": (0.02,)}
+    samples = TASK.samples(data, config.model_copy(update=said), True)
+    write_catalogs(model.predict(samples), samples, tmp_path / "a.csep.csv")
+    forecast = csep.load_catalog_forecast(str(tmp_path / "a.csep.csv"))
+    numbers = [catalog.event_count for catalog in forecast]
+    assert len(numbers) == 500
+    assert 0 in numbers
