@@ -1,17 +1,12 @@
-"""Earthquake catalogues: what is odd in them, and forecasts as files that other programs read."""
+"""Earthquake catalogues: what is odd in them."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from craton.checks import Finding
 from craton.io.catalog import duplicates
-from craton.io.forecast_files import write_csv, write_geojson, write_geotiff
-from craton.samples import Samples
 from craton.seismicity.b_value import b_value, magnitude_bin
 from craton.seismicity.completeness import magnitude_of_completeness
 
@@ -72,38 +67,3 @@ def _changes(data: xr.Dataset, mc: float, step: float) -> list[Finding]:
         "events only (--set train_from=) or a higher --set magnitude="
     )
     return [Finding("warning", text, "catalogue")]
-
-
-def table(predicted: xr.Dataset, samples: Samples, window: int = 0) -> pd.DataFrame:
-    """Lay one window's forecast out, a row a cell."""
-    data, at = samples.data, predicted.isel(sample=window)
-    half = float(data.attrs["cell"]) / 2
-    lat, lon = data["cell_latitude"].to_numpy(), data["cell_longitude"].to_numpy()
-    frame = pd.DataFrame(
-        {"longitude": lon, "latitude": lat, "west": lon - half, "south": lat - half,
-         "east": lon + half, "north": lat + half}
-    ).round(6)  # fmt: skip
-    times = samples.index[["t0", "t1"]].iloc[window].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    frame["forecast_reference_time"] = times["t0"]
-    frame["forecast_end_time"] = times["t1"]
-    frame["expected_count"] = at["expected_count"].to_numpy()
-    for m in predicted["threshold"].to_numpy():
-        frame[f"probability_m{m:g}"] = at["probability"].sel(threshold=m).to_numpy()
-    return frame
-
-
-def write_table(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
-    """CSV, a row a cell."""
-    write_csv(path, table(predicted, samples))
-
-
-def write_map(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
-    """GeoJSON, a rectangle a cell."""
-    write_geojson(path, table(predicted, samples))
-
-
-def write_grid(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
-    """GeoTIFF, a band a quantity."""
-    frame = table(predicted, samples).set_index(["latitude", "longitude"])
-    bands = [c for c in frame if str(c).startswith(("expected", "probability"))]
-    write_geotiff(path, frame[bands].to_xarray())
