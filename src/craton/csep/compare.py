@@ -18,7 +18,8 @@ from craton.csep.grids import checked
 from craton.csep.results import Floats
 from craton.csep.simulated import SimulatedCounts
 from craton.errors import ConfigError, DataError
-from craton.io.csep_regions import Region
+from craton.io.csep_grids import GriddedForecast
+from craton.io.csep_regions import Region, magnitude_index
 from craton.io.geodesy import haversine_km
 from craton.uncertainty import block_bootstrap
 
@@ -116,6 +117,54 @@ def binary_t_test(
     """T-test on cells that were hit instead of events; parameters are those of `t_test`."""
     gains, excess = _paired(rates, benchmark, counts, binary=True)
     return _student("binary T", gains, excess, level)
+
+
+def density_t_test(
+    forecast: GriddedForecast,
+    benchmark: GriddedForecast,
+    longitude: ArrayLike,
+    latitude: ArrayLike,
+    magnitude: ArrayLike,
+    *,
+    level: float = 0.95,
+) -> Comparison:
+    """T-test of forecasts on different cells, by expected events per km² where events fell.
+
+    The rates of cells of different size cannot be compared: of two equal densities that with the
+    larger cells has the larger rates.
+
+    Parameters
+    ----------
+    forecast, benchmark : GriddedForecast
+        Of the same time, area and magnitude bins.
+    longitude, latitude, magnitude : array_like, shape (event,)
+        Degrees, degrees, magnitude. Events outside either region or below either's lowest
+        magnitude are left out.
+    level : float
+        Coverage of the interval.
+
+    Raises
+    ------
+    DataError
+        If magnitude bins differ, fewer than two events are left, or one fell where a rate is zero.
+    """
+    if not np.array_equal(forecast.magnitudes, benchmark.magnitudes):
+        raise DataError(
+            "the forecasts have different magnitude bins", fix="sum bins to common ones"
+        )
+    size = magnitude_index(magnitude, forecast.magnitudes)
+    cells = [f.region.index(longitude, latitude) for f in (forecast, benchmark)]
+    there = (size >= 0) & (cells[0] >= 0) & (cells[1] >= 0)
+    if there.sum() < 2:
+        raise DataError(f"{there.sum()} events make no test", fix="test a longer time")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a, b = (
+            np.log(f.rates[cell[there], size[there]] / f.region.area[cell[there]])
+            for f, cell in zip((forecast, benchmark), cells, strict=True)
+        )
+    if not np.isfinite(a - b).all():
+        raise DataError("events fell where a forecast has a rate of zero")
+    return _student("T", a - b, float(forecast.rates.sum() - benchmark.rates.sum()), level)
 
 
 def w_test(rates: ArrayLike, benchmark: ArrayLike, counts: ArrayLike) -> Comparison:

@@ -117,6 +117,10 @@ def read_catalog_forecast(
     missing = np.isnan(place)
     _check_rows(path, frame, missing)
     largest = int(number.max()) + 1 if number.size else 0
+    if not largest and n_catalogs is None:
+        raise DataError(
+            "holds no catalogue", where=str(path), fix="give n_catalogs if all are empty"
+        )
     total = largest if n_catalogs is None else int(n_catalogs)
     if not 1 <= total <= _MAX_CATALOGS or largest > total:
         raise DataError(
