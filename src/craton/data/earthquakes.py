@@ -1,12 +1,14 @@
-"""A synthetic earthquake catalogue with a known answer."""
+"""Synthetic earthquake catalogues with known answers, also with known flaws."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from craton.errors import ConfigError
 from craton.io.geodesy import project, unproject
@@ -183,4 +185,154 @@ def simulated_catalog(
             "m_max": M_MAX,
             "background_events": float((events.generation[keep] == 0).sum()),
         },
+    )
+
+
+def with_blasts(
+    catalog: xr.Dataset, seed: int = 0, *, quarries: int = 4, per_year: float = 60.0
+) -> xr.Dataset:
+    """Add quarry blasts that the network took for earthquakes.
+
+    They come on working days around the middle of the day (local solar time), within a kilometre
+    or two of their quarry, near the surface, and are small.
+
+    Parameters
+    ----------
+    catalog : xarray.Dataset
+        As `simulated_catalog` returns it.
+    seed : int
+        Of places and times.
+    quarries : int
+        Number of quarries, strewn at random over the region of the catalogue.
+    per_year : float
+        Blasts of each quarry a year.
+
+    Returns
+    -------
+    xarray.Dataset
+        The catalogue with the truth in ``event_type``, "earthquake" or "quarry blast", and
+        ``quarry``, the number of the quarry or -1.
+
+    Raises
+    ------
+    ConfigError
+        If there is no quarry or no blast.
+
+    Examples
+    --------
+    >>> catalog = with_blasts(simulated_catalog(seed=1, days=400), quarries=2)
+    >>> sorted({str(name) for name in catalog.event_type.values})
+    ['earthquake', 'quarry blast']
+    """
+    if not (quarries > 0 and per_year > 0):
+        raise ConfigError(f"quarries = {quarries}, per_year = {per_year}; both must be positive")
+    rng = np.random.default_rng(seed)
+    time, latitude, longitude, magnitude = (
+        catalog[name].to_numpy() for name in ("time", "latitude", "longitude", "magnitude")
+    )
+    sites = [rng.uniform(*np.quantile(v, [0.02, 0.98]), quarries) for v in (latitude, longitude)]
+    first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]")
+    dates = np.arange(first, last)
+    dates = dates[np.is_busday(dates)]
+    hits = rng.random((quarries, dates.size)) < per_year / 261.0
+    quarry, date = np.nonzero(hits)
+    n = quarry.size
+    hour = np.clip(rng.normal(12.5, 2.0, n), 8.0, 17.0) - sites[1][quarry] / 15.0
+    blasts = {
+        "time": (dates[date] + (hour * 3.6e6).astype("timedelta64[ms]")).astype("datetime64[ns]"),
+        "latitude": np.round(sites[0][quarry] + rng.normal(0, 0.01, n), 4),
+        "longitude": np.round(sites[1][quarry] + rng.normal(0, 0.01, n), 4),
+        "depth": np.round(rng.uniform(0, 2, n), 2),
+        "magnitude": np.round(magnitude.min() + np.abs(rng.normal(0, 0.25, n)), 2),
+        "event_id": np.array([f"blast{i:06d}" for i in range(n)], dtype=str),
+    }
+    names = np.repeat(["earthquake", "quarry blast"], [time.size, n])
+    both = {name: np.concatenate([catalog[name].to_numpy(), blasts[name]]) for name in blasts}
+    both |= {"event_type": names, "quarry": np.r_[np.full(time.size, -1), quarry]}
+    order = np.argsort(both["time"], kind="stable")
+    attrs = {name: catalog[name].attrs if name in catalog else {} for name in both}
+    return xr.Dataset(
+        {name: ("event", values[order], attrs[name]) for name, values in both.items()},
+        attrs=catalog.attrs,
+    )
+
+
+def with_incompleteness(
+    catalog: xr.Dataset,
+    seed: int = 0,
+    *,
+    steps: Sequence[tuple[str, float]] = (("1900-01-01", 3.8), ("2005-01-01", 3.4)),
+    per_degree: float = 0.0,
+    width: float = 0.1,
+    after_magnitude: float = 5.0,
+    coda: tuple[float, float] = (4.5, 0.75),
+) -> xr.Dataset:
+    """Lose events as a network does: early, far from the stations and soon after large events.
+
+    An event of magnitude m is detected with the probability that a normal deviate is below
+    ``(m - mc) / width + 2``, so 98 % are at the completeness mc. It is the largest of what the
+    network can do at the time and place and of ``M - coda[0] - coda[1] log10(t)``, t days after
+    each event of magnitude M, wherever in the region.
+
+    Parameters
+    ----------
+    catalog : xarray.Dataset
+        As `simulated_catalog` returns it.
+    seed : int
+        Of the detection.
+    steps : sequence of (str, float)
+        Date from which, and completeness of the network.
+    per_degree : float
+        Rise of completeness per degree east of the middle, where there are fewer stations.
+    width : float
+        Width of the fading of the detection, in magnitudes.
+    after_magnitude : float
+        Least magnitude of an event that hides others.
+    coda : (float, float)
+        Of the completeness after such an event; the default is that of southern California.
+
+    Returns
+    -------
+    xarray.Dataset
+        All events with the truth in ``completeness``, mc at the time and place of the event, and
+        ``detected``. ``world.isel(event=world.detected)`` is the recorded catalogue.
+
+    Raises
+    ------
+    ConfigError
+        If there are no steps, their dates do not increase or `width` is not positive.
+
+    References
+    ----------
+    Helmstetter, Kagan & Jackson (2006), doi:10.1785/0120050067, equation 5, for the time after
+    large events; Ogata & Katsura (1993), doi:10.1111/j.1365-246X.1993.tb04663.x, for the fading.
+
+    Examples
+    --------
+    >>> world = with_incompleteness(simulated_catalog(seed=1, days=400))
+    >>> 0.1 < float(world.detected.mean()) < 0.5
+    True
+    """
+    dates = np.array([date for date, _ in steps], dtype="datetime64[ns]")
+    if not len(steps) or (np.diff(dates) <= np.timedelta64(0)).any() or not width > 0:
+        raise ConfigError(
+            f"steps = {steps}, width = {width}; dates in order and width > 0 expected"
+        )
+    time, magnitude = catalog["time"].to_numpy(), catalog["magnitude"].to_numpy()
+    level = np.array([value for _, value in steps])
+    at = np.maximum(np.searchsorted(dates, time, side="right") - 1, 0)
+    east = catalog["longitude"].to_numpy() - CENTRE[1]
+    mc = level[at] + per_degree * np.maximum(east, 0)
+    day = (time - time[0]) / np.timedelta64(1, "D")
+    lowest = float(mc.min())
+    for large in np.flatnonzero(magnitude >= after_magnitude):
+        until = day[large] + 10 ** ((magnitude[large] - coda[0] - lowest) / coda[1])
+        hidden = slice(large + 1, int(np.searchsorted(day, until)))
+        since = np.maximum(day[hidden] - day[large], 1e-6)
+        mc[hidden] = np.maximum(mc[hidden], magnitude[large] - coda[0] - coda[1] * np.log10(since))
+    seen = np.random.default_rng(seed).random(time.size) < ndtr((magnitude - mc) / width + 2.0)
+    truth = {"long_name": "true magnitude of completeness", "units": "1"}
+    return catalog.assign(
+        completeness=("event", mc, truth),
+        detected=("event", seen, {"long_name": "whether the network saw the event"}),
     )

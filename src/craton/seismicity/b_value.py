@@ -85,8 +85,8 @@ def b_positive(
     delta_m : float
         Bin width of the magnitudes; 0 for continuous ones.
     least_difference : float, optional
-        Differences below are left out; by default `delta_m`. More (0.2, say) is safer where the
-        single magnitudes are uncertain.
+        Differences below are left out; by default the larger of `delta_m` and 0.1. More (0.2,
+        say) is safer where detection fades slowly or the single magnitudes are uncertain.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def b_positive(
     1.0
     """
     steps = np.diff(finite(magnitudes))
-    least = delta_m if least_difference is None else least_difference
+    least = max(delta_m, 0.1) if least_difference is None else least_difference
     steps = steps[steps >= least - 1e-9] if least > 0 else steps[steps > 0]
     n = steps.size
     if n < 2:

@@ -56,7 +56,7 @@ def solar_hour(catalog: xr.Dataset) -> Floats:
     Examples
     --------
     >>> noon = {"time": ("event", np.array(["2020-01-01T12:00"], "datetime64[ns]"))}
-    >>> solar_hour(xr.Dataset({**noon, "longitude": ("event", [-120.0])})).tolist()
+    >>> solar_hour(xr.Dataset({**noon, "longitude": ("event", [-120.0])})).round(6).tolist()
     [4.0]
     """
     return np.asarray(_solar_days(catalog) % 1.0 * 24.0)

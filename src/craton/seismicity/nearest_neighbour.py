@@ -183,7 +183,7 @@ def families(
     >>> from craton.data.earthquakes import simulated_catalog
     >>> catalog = simulated_catalog(seed=1)
     >>> found = families(nearest_neighbours(catalog), catalog.magnitude.to_numpy())
-    >>> 0.2 < found.mainshock.mean() < 0.5
+    >>> bool(0.2 < found.mainshock.mean() < 0.5)
     True
     """
     limit = threshold(neighbours) if limit is None else limit

@@ -16,7 +16,6 @@ import pydantic
 import xarray as xr
 
 from craton.aftershocks import windows_to_come
-from craton.catalogs import catalog_findings
 from craton.checks import Finding
 from craton.config import Config
 from craton.data.earthquakenpp import series
@@ -44,6 +43,7 @@ from craton.result import Result
 from craton.samples import Samples, Target, make_index
 from craton.seismicity.b_value import magnitude_bin
 from craton.seismicity.completeness import magnitude_of_completeness
+from craton.seismicity.findings import catalog_findings
 from craton.splits import ForwardInTime, Splitter
 from craton.task import Task
 from craton.uncertainty import Calibrator, NoCalibration
