@@ -47,11 +47,11 @@ def test_etas_is_better_than_poisson_with_its_interval(folder):
     assert line["gain_high"] < 0
 
 
-def test_the_csv_product_has_a_row_a_cell_and_a_chance_a_threshold(folder, tmp_path):
+def test_the_csv_product_has_a_row_a_cell_and_horizon_and_a_chance_a_threshold(folder, tmp_path):
     out = tmp_path / "forecast.csv"
     engine.predict(folder, None, out)
     table = pd.read_csv(out)
-    assert len(table) == 64
+    assert table.groupby("horizon_days").size().to_dict() == {1.0: 64, 7.0: 64, 30.0: 64}
     assert {"expected_count", "probability_m3", "probability_m5"} <= set(table)
     assert table["forecast_reference_time"].nunique() == 1
 
@@ -64,18 +64,33 @@ def test_the_geojson_product_has_a_polygon_a_cell(folder, tmp_path):
     assert features[0]["geometry"]["type"] == "Polygon"
 
 
-def test_the_geotiff_product_has_a_band_a_quantity(folder, tmp_path):
+def test_the_geotiff_product_has_a_band_a_quantity_and_horizon(folder, tmp_path):
     rasterio = pytest.importorskip("rasterio")
     out = tmp_path / "forecast.tif"
     engine.predict(folder, None, out)
     with rasterio.open(out) as grid:
-        assert grid.count == 4
+        assert "probability_m5_7d" in grid.descriptions
         assert grid.crs.to_epsg() == 4326
 
 
 def test_a_forecast_can_be_issued_at_a_time_of_choice(folder):
     late = engine.predict(folder, None, settings={"issue": "2006-01-01"})
-    assert late.sizes["sample"] == 1
+    assert late.sizes["sample"] == 3
+
+
+def test_horizons_can_be_chosen_and_aftershocks_told_in_words(folder, tmp_path):
+    out = tmp_path / "words.md"
+    said = {"horizons": [2, 14], "mainshock": "sim003320", "simulations": 100}
+    found = engine.predict(folder, None, out, settings=said)
+    assert found.sizes["sample"] == 2
+    text = out.read_text(encoding="utf-8")
+    assert "# Aftershock forecast" in text
+    assert "| magnitude | next 2 days | next 14 days |" in text
+
+
+def test_an_ending_that_no_product_has_names_those_that_are(folder, tmp_path):
+    with pytest.raises(DataError, match=r"ends in '\.shp'.*\.csep\.csv"):
+        engine.predict(folder, None, tmp_path / "a.shp")
 
 
 def test_a_prediction_reads_another_catalogue_through_a_column_map(folder, csv):
