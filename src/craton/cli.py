@@ -215,17 +215,41 @@ def new(
 
 @app.command()
 def data(
-    name: Annotated[str | None, typer.Argument(help="Dataset to look for and verify.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Dataset to look for and verify, or fdsn:ADDRESS to fetch."),
+    ] = None,
+    out: Out = None,
 ) -> None:
-    """List the datasets of the registry, or find one and verify it."""
+    """List the datasets of the registry, find one and verify it, or keep a service's events."""
     from craton.data.registry import locate, registry
 
+    if name is not None and name.startswith("fdsn:"):
+        print(_fetched(name, out))
+        return
     if name is not None:
         print(locate(name).path)
         return
     for key, entry in registry().items():
         size = sum(f["bytes"] for f in entry["files"]) / 1e6
         print(f"{key:<28} {size:7.1f} MB  {entry['title']}")
+
+
+def _fetched(address: str, out: Path | None) -> str:
+    """Keep what an event service answers as a file that is read like any other catalogue."""
+    from craton.errors import ConfigError
+    from craton.io.catalog import catalog_from_text
+    from craton.io.fdsn import fetch_events
+    from craton.io.files import atomic
+
+    if out is None or out.suffix != ".txt":
+        raise ConfigError("a file for the events is needed", fix="add --out FILE.txt")
+    text = fetch_events(address)
+    found = catalog_from_text(text, address)
+    with atomic(out) as part:
+        part.write_text(text, encoding="utf-8")
+    first, last = (str(found["time"].to_numpy()[k])[:19] for k in (0, -1))
+    return f"{found.sizes['event']} events from {first} to {last} in {out}"
 
 
 @app.command()

@@ -12,12 +12,13 @@ import xarray as xr
 
 from craton import bundle as bundles
 from craton import engine
+from craton.config import parse_settings
 from craton.data.earthquakes import simulated_catalog
 from craton.errors import ConfigError, DataError
 from craton.models.base import Fitting
 from craton.monitor import trained_on
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
-from tests.io.fdsn_server import serve
+from tests.io.fdsn_server import RECORDED, serve
 
 WORLD = simulated_catalog(seed=5, days=1500)
 SETTINGS = {
@@ -194,3 +195,23 @@ def test_the_command_line_says_what_an_update_found(craton, poisson: Path, whole
     assert code == 0, said
     for words in ("samples that the model has not learnt from", "re-estimating", "challenger"):
         assert words in said
+
+
+def test_the_command_line_keeps_the_events_of_a_service(craton, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serve(refuse_above=100) as service:
+        code, said = craton("data", service.url(), "--out", "events.txt")
+        assert code == 0, said
+        assert "294 events from 2000-01-04T16:05:40 to 2000-12-25T07:01:53" in said
+        assert (tmp_path / "events.txt").read_text() == RECORDED.read_text()
+        (tmp_path / "events.txt").unlink()
+        service.broken[:] = [400]
+        code, said = craton("data", service.url(), "--out", "events.txt")
+        assert (code, (tmp_path / "events.txt").exists()) == (2, False)
+        assert "craton: fdsn:" in said
+        assert craton("data", service.url())[0] == 2
+
+
+def test_an_address_of_a_service_is_a_setting_like_any_other():
+    address = "fdsn:https://a.b/fdsnws/event/1/query?starttime=2000-01-01T00:00:00&minmagnitude=3"
+    assert parse_settings([f"data={address}"]) == {"data": address}
