@@ -25,7 +25,12 @@ import xarray as xr
 
 from craton.csep import grids
 from craton.csep.catalogs import evaluate
-from craton.io.csep import CatalogForecast, read_observed, write_catalog_forecast
+from craton.io.csep import (
+    CatalogForecast,
+    read_catalog_forecast,
+    read_observed,
+    write_catalog_forecast,
+)
 from craton.io.csep_regions import grid_region, quadtree_from_catalog
 from craton.io.files import read_text
 from craton.models.physics.etas_background import UniformDensity
@@ -131,8 +136,19 @@ def compared(path: Path, observed: xr.Dataset, corners, edges, filters: bool, n:
     }
 
 
-def kaikoura(folder: Path) -> list[dict]:
-    """The seven daily forecasts of csep-kaikoura-etas."""
+def resampled(path: Path, n: int) -> CatalogForecast:
+    """Catalogues of a forecast drawn with replacement."""
+    given = read_catalog_forecast(path, 100)
+    pick = np.random.default_rng(0).integers(0, 100, n)
+    start = np.searchsorted(given.catalog, np.arange(101))
+    rows = np.concatenate([np.arange(start[k], start[k + 1]) for k in pick])
+    catalog = np.repeat(np.arange(n), np.diff(start)[pick])
+    place = given.longitude[rows], given.latitude[rows], given.magnitude[rows]
+    return CatalogForecast(catalog, *place, n, given.time[rows], given.depth[rows])
+
+
+def kaikoura(folder: Path, n: int) -> list[dict]:
+    """The seven daily forecasts of csep-kaikoura-etas, and the first resampled to n catalogues."""
     nodes = np.array(read_text(folder / "nz.testing.nodes.dat.gz").split(), float).reshape(-1, 2)
     observed = read_observed(folder / "catalog.json.gz")
     edges = np.round(np.arange(3.6, 8.05, 0.1), 1)
@@ -146,6 +162,13 @@ def kaikoura(folder: Path) -> list[dict]:
             today = observed.isel(event=np.flatnonzero(when == day))
             found = compared(plain, today, np.round(nodes - 0.05, 10), edges, True, 100)
             days.append({"day": str(day)} | found)
+        first = sorted(folder.glob("etas_*.csv.gz"))[0]
+        when = observed["time"].to_numpy().astype("datetime64[D]")
+        today = observed.isel(event=np.flatnonzero(when == np.datetime64(first.name[5:15])))
+        plain = Path(room) / "resampled.csv"
+        write_catalog_forecast(plain, resampled(first, n))
+        found = compared(plain, today, np.round(nodes - 0.05, 10), edges, True, n)
+        days.append({"day": f"{first.name[5:15]}, resampled"} | found)
     return days
 
 
@@ -201,7 +224,7 @@ def main() -> None:
         found: dict = {"simulated": compared(path, observed, corners, edges, False, n)}
     mirror = os.environ.get("CRATON_DATA_DIR")
     if mirror:
-        found["csep-kaikoura-etas"] = kaikoura(Path(mirror) / "csep-kaikoura-etas")
+        found["csep-kaikoura-etas"] = kaikoura(Path(mirror) / "csep-kaikoura-etas", n)
         found["csep-global-quadtree"] = globe(Path(mirror) / "csep-global-quadtree")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

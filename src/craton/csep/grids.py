@@ -136,7 +136,7 @@ def likelihood_test(
     size, numbers = [], []
     for _ in range(n):
         size.append(int(rng.poisson(total) if law is None else law.rvs(random_state=rng)))
-        numbers.append(rng.random(size[-1]))
+        numbers.append(np.sort(rng.random(size[-1])))
     with np.errstate(divide="ignore"):
         logs = np.log(expected.ravel())
     drawn = _simulated(expected, np.array(size), np.concatenate(numbers), logs, total)
@@ -228,10 +228,19 @@ def _conditional(
     level = float(number) if scaled else total
     at_once = max(_MOST_EVENTS // number, 1)
     drawn = [
-        _simulated(expected, np.full(k, number), rng.random(k * number), logs, level)
+        _simulated(expected, np.full(k, number), _sorted_numbers(rng, k, number), logs, level)
         for k in (min(at_once, n - done) for done in range(0, n, at_once))
     ]
     return judged(name, _observed(seen, logs, level), np.concatenate(drawn))
+
+
+def _sorted_numbers(
+    rng: np.random.Generator | np.random.RandomState, rows: int, columns: int
+) -> Floats:
+    """Uniform numbers, ascending in each row: they are looked up faster so."""
+    numbers = rng.random(rows * columns).reshape(rows, columns)
+    numbers.sort(axis=1)
+    return numbers.ravel()
 
 
 def _simulated(expected: Floats, size: Ints, numbers: Floats, logs: Floats, level: float) -> Floats:
