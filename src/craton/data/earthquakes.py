@@ -230,7 +230,10 @@ def with_blasts(
     time, latitude, longitude, magnitude = (
         catalog[name].to_numpy() for name in ("time", "latitude", "longitude", "magnitude")
     )
-    sites = [rng.uniform(*np.quantile(v, [0.02, 0.98]), quarries) for v in (latitude, longitude)]
+    sites = []
+    for place in (latitude, longitude):
+        low, high = np.quantile(place, [0.02, 0.98])
+        sites.append(rng.uniform(float(low), float(high), quarries))
     first, last = time.min().astype("datetime64[D]"), time.max().astype("datetime64[D]")
     dates = np.arange(first, last)
     dates = dates[np.is_busday(dates)]

@@ -202,7 +202,7 @@ def _goodness_of_fit(counts: Counts, lowest: float, delta_m: float) -> Floats:
             expected = above[:, [start]] * decay[:, [start]] ** np.arange(bins - start)
             missed = np.abs(above[:, start:] - expected).sum(axis=1)
             fit[:, start] = 1 - missed / above[:, start:].sum(axis=1)
-    fit = np.where((above >= LEAST_EVENTS) & np.isfinite(fit), fit, -np.inf)
+    fit = np.where((above >= LEAST_EVENTS) & np.isfinite(b + fit), fit, -np.inf)
     at_95, at_90 = _first(fit >= 0.95), _first(fit >= 0.90)
     return np.asarray(lowest + np.where(np.isnan(at_95), at_90, at_95) * delta_m)
 

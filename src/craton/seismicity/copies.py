@@ -93,16 +93,16 @@ def compare_catalogs(
     clock = _clock_shift(first, second, a, b, seconds)
     b = b - clock
     i, j = _pairs(first, second, a, b, seconds, km)
+    if i.size:  # a shift of seconds can pair the wrong events of a swarm
+        more = _median(b[j] - a[i])
+        clock, b = clock + more, b - more
+        i, j = _pairs(first, second, a, b, seconds, km)
     mine, theirs = _covered(first, second, a, b), _covered(second, first, b, a)
     if not (mine.any() and theirs.any()):
         raise DataError(
             "the catalogues share no time, region and magnitudes, so they cannot be compared",
             fix="give catalogues that overlap",
         )
-    share_first, share_second = (
-        float(mine[i].sum() / mine.sum()),
-        float(theirs[j].sum() / theirs.sum()),
-    )
     if not i.size:
         nan = float("nan")
         return Comparison(i, j, 0.0, 0.0, nan, nan, nan, nan, nan, 0.0)
@@ -117,9 +117,17 @@ def compare_catalogs(
     agree = (time_precise & (late <= 0.02)).astype(int) + (larger <= 0.06)
     agree += (place_precise & (apart <= 0.3)).astype(int) + (place_precise & (apart <= 0.02))
     return Comparison(
-        i, j, share_first, share_second, shift + clock, shift_m, _median(late), _median(apart),
-        _median(larger), float((agree >= 2).mean()),
-    )  # fmt: skip
+        first=i,
+        second=j,
+        share_first=float(mine[i].sum() / mine.sum()),
+        share_second=float(theirs[j].sum() / theirs.sum()),
+        shift_seconds=round(shift + clock, 6),
+        shift_magnitude=shift_m,
+        seconds=_median(late),
+        km=_median(apart),
+        magnitude=_median(larger),
+        equal=float((agree >= 2).mean()),
+    )
 
 
 def _pairs(

@@ -138,7 +138,7 @@ def _in_time(data: xr.Dataset, level: float) -> list[Finding]:
     # A window speaks for the time up to the middle of the next, so sequences weigh little.
     start, end = (found[k].to_numpy() for k in ("start", "end"))
     length = (end - start) / np.timedelta64(1, "D")
-    poor = found["low"].to_numpy() > level + 0.05
+    poor = found["low"].to_numpy() > level + 0.15
     share = float(length[poor].sum() / max(length.sum(), 1e-9))
     if share < 0.1:
         return []

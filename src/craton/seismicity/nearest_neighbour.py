@@ -126,12 +126,18 @@ def threshold(neighbours: NearestNeighbours, seed: int = 0) -> float:
     -------
     float
         Where the two components of a Gaussian mixture of ``log_distance`` are equally likely;
-        NaN if one Gaussian describes them as well (BIC), so that no clusters are seen.
+        NaN if they overlap so much that no clusters are seen: their means must be more than two
+        standard deviations apart.
 
     Raises
     ------
     DataError
         If fewer than 50 events have an earlier one.
+
+    References
+    ----------
+    Zaliapin & Ben-Zion (2013), doi:10.1002/jgrb.50179; Ashman, Bird & Zepf (1994),
+    doi:10.1086/117248, for the separation of two components.
 
     Examples
     --------
@@ -146,17 +152,13 @@ def threshold(neighbours: NearestNeighbours, seed: int = 0) -> float:
         raise DataError(f"{values.size} events have an earlier one, at least 50 were expected")
     if values.size > 20_000:
         values = np.random.default_rng(seed).choice(values, 20_000, replace=False)
-    one, two = (
-        GaussianMixture(k, random_state=seed, n_init=3 if k > 1 else 1).fit(values[:, None])
-        for k in (1, 2)
-    )
-    low, high = np.sort(two.means_[:, 0])
-    grid = np.linspace(low, high, 2001)
-    near = two.predict_proba(grid[:, None])[:, np.argmin(two.means_[:, 0])]
-    crossing = np.flatnonzero(near < 0.5)
-    if two.bic(values[:, None]) >= one.bic(values[:, None]) or crossing.size in (0, grid.size):
+    mixture = GaussianMixture(2, random_state=seed, n_init=3).fit(values[:, None])
+    low, high = np.sort(mixture.means_[:, 0])
+    if not high - low > 2 * np.sqrt(mixture.covariances_.mean()):
         return float("nan")
-    return float(grid[crossing[0]])
+    grid = np.linspace(low, high, 2001)
+    near = mixture.predict_proba(grid[:, None])[:, np.argmin(mixture.means_[:, 0])]
+    return float(grid[np.argmax(near < 0.5)])
 
 
 def families(
