@@ -6,45 +6,43 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from craton.aftershocks import normal_forecast
+from craton.forecast_tables import horizons, region_table
+from craton.forecast_words import (
+    CAUTION,
+    chance_table,
+    chances,
+    decline,
+    expected,
+    heading,
+    normal_is,
+    percent,
+)
 from craton.models.physics.etas_parameters import EtasParameters
 from craton.models.point_process import ETAS
-from craton.report.figures import PALETTE, SEQUENTIAL, figure
+from craton.report.aftershocks import aftershock_section
+from craton.report.figures import PALETTE, figure
+from craton.report.maps import forecast_map
 from craton.report.section import Section
 from craton.result import Result
 from craton.samples import Samples
 
+NORMAL = "smoothed-seismicity"
+"""The baseline that tells what is normal."""
+
 
 def forecast_sections(result: Result) -> list[Section]:
     """The field's own part of the report."""
+    after = aftershock_section(result)
     return [
         _next_window(result),
         _series(result),
+        *([] if after is None else [after]),
         _gain_map(result),
         _magnitudes(result),
         _parameters(result),
     ]
-
-
-def _grid(samples: Samples, values: NDArray[Any]) -> tuple[Any, Any, Any]:
-    """Cells as a grid of edges and values, NaN outside the region."""
-    data = samples.data
-    half = float(data.attrs["cell"]) / 2
-    lat = np.round(data["cell_latitude"].to_numpy(), 6)
-    lon = np.round(data["cell_longitude"].to_numpy(), 6)
-    lats, lons = np.unique(lat), np.unique(lon)
-    grid = np.full((len(lats), len(lons)), np.nan)
-    grid[np.searchsorted(lats, lat), np.searchsorted(lons, lon)] = values
-    return np.r_[lons - half, lons[-1] + half], np.r_[lats - half, lats[-1] + half], grid
-
-
-def _map(ax: Any, samples: Samples, values: NDArray[Any], label: str, **options: Any) -> None:
-    lon, lat, grid = _grid(samples, values)
-    mesh = ax.pcolormesh(lon, lat, grid, rasterized=True, **options)
-    ax.set(xlabel="longitude (degrees east)", ylabel="latitude (degrees north)")
-    ax.set_aspect(1 / np.cos(np.radians(lat.mean())))
-    ax.figure.colorbar(mesh, ax=ax, label=label, shrink=0.85)
 
 
 def _next_window(result: Result) -> Section:
@@ -53,54 +51,53 @@ def _next_window(result: Result) -> Section:
 
     assert result.final is not None
     samples = result.task.samples(result.data, result.config, True)
-    found = result.final.predict(samples).isel(sample=0)
-    index = samples.index.iloc[0]
-    length = (index["t1"] - index["t0"]) / pd.Timedelta("1D")
-    lines, usual = [], _usual(result)
-    came = result.observed["region_occurred"].mean("sample").to_numpy()
-    n = result.observed.sizes["sample"]
-    for j, m in enumerate(found["threshold"].to_numpy()):
-        chance = float(found["region_probability"][j])
-        lines.append(
-            f"The chance of at least one event of M ≥ {m:g} in the region in the {length:g} days "
-            f"from {index['t0']:%Y-%m-%d %H:%M} UTC is {_percent(chance)}. In the test windows it "
-            f"was {_percent(usual[j])} in the mean, and {_percent(came[j])} of the {n} windows had "
-            f"one{_verdict(usual[j], came[j], n)}."
-        )
-    low, high = (
-        float(found["region_count"].sel(quantile=q, method="nearest")) for q in (0.025, 0.975)
-    )
-    mean = float(found["expected_count"].sum())
-    lines.append(
-        f"Expected number of events of M ≥ {samples.data.attrs['mc']:g}: {mean:.1f}, "
-        f"95 % of the simulations give {low:.0f} to {high:.0f}."
-    )
+    found, normal = result.final.predict(samples), normal_forecast(samples)
+    table, m = region_table(found, samples, normal), found["threshold"].to_numpy()
+    lengths = horizons(samples)
+    middle = int(np.argsort(lengths)[len(lengths) // 2])
+    length, mc = float(lengths[middle]), float(samples.data.attrs["mc"])
+    text = [
+        heading(samples), " ".join(chances(table, m, length)),
+        f"{expected(table, mc, length)} {decline(table, mc)}", _tested(result),
+        f"{normal_is(samples, normal)} {CAUTION[0]}",
+    ]  # fmt: skip
     fig, axes = figure(10, 4.2, columns=2)
-    counts = np.maximum(found["expected_count"].to_numpy(), 1e-12)
-    top = counts.max()
-    norm = LogNorm(max(counts.min(), top * 1e-4), top)
-    label = f"expected events, M ≥ {samples.data.attrs['mc']:g}"
-    _map(axes[0], samples, counts, label, cmap=SEQUENTIAL, norm=norm)
-    m = float(found["threshold"][min(1, found.sizes["threshold"] - 1)])
-    chance_map = 100 * np.maximum(found["probability"].sel(threshold=m).to_numpy(), 1e-9)
-    norm = LogNorm(max(chance_map.min(), chance_map.max() * 1e-4), chance_map.max())
-    label = f"chance of at least one M ≥ {m:g} (%)"
-    _map(axes[1], samples, chance_map, label, cmap=SEQUENTIAL, norm=norm)
-    _recent(axes[0], samples, index["t0"])
-    return Section(
-        "The next forecast",
-        "\n\n".join(lines),
-        figures=[fig],
-        captions=[
-            f"Forecast of '{result.final.name}' for the window after the catalogue's end. Circles: "
-            "events of the 30 days before, larger ones larger."
-        ],
+    at, m2 = found.isel(sample=middle), float(m[min(1, len(m) - 1)])
+    chance = 100 * np.maximum(at["probability"].sel(threshold=m2).to_numpy(), 1e-9)
+    norm = LogNorm(max(chance.min(), chance.max() * 1e-4), chance.max())
+    forecast_map(axes[0], samples, chance, f"chance of M ≥ {m2:g}, {length:g} days (%)", norm=norm)
+    _recent(axes[0], samples, samples.index["t0"].iloc[middle])
+    if normal is None:
+        axes[1].set_axis_off()
+    else:
+        usual = normal["expected_count"].isel(sample=middle).to_numpy()
+        times = at["expected_count"].to_numpy() / np.maximum(usual, 1e-12)
+        reach = float(np.clip(np.quantile(np.abs(np.log10(times)), 0.99), 0.5, 3))
+        norm = LogNorm(10**-reach, 10**reach)
+        forecast_map(axes[1], samples, times, "times normal", norm=norm, cmap="PuOr_r")
+    caption = (
+        f"Forecast of '{result.final.name}' for the {length:g} days after the catalogue's end. "
+        "Left: chance of at least one such event by cell; circles: events of the 30 days before, "
+        "larger ones larger. Right: expected number over the normal one."
     )
+    shown = chance_table(table, m)
+    return Section("The next forecast", "\n\n".join(text), shown, [fig], [caption])
 
 
-def _usual(result: Result) -> NDArray[Any]:
+def _tested(result: Result) -> str:
+    """What such forecasts were worth: mean chances in the test beside what came."""
     found = result.predictions[result.selected]["region_probability"]
-    return np.asarray(found.mean("sample").to_numpy())
+    came = result.observed["region_occurred"].mean("sample").to_numpy()
+    n, said = result.observed.sizes["sample"], found.mean("sample").to_numpy()
+    parts = [
+        f"of M ≥ {m:g} was {percent(p)}, and {100 * c:.2g} % of the windows had one"
+        + _verdict(float(p), float(c), n)
+        for m, p, c in zip(found["threshold"].to_numpy(), said, came, strict=True)
+    ]
+    return (
+        f"In the {n} test windows of {result.config.horizon:g} days the mean chance "
+        f"{'; '.join(parts)}."
+    )
 
 
 def _verdict(said: float, came: float, n: int) -> str:
@@ -125,14 +122,16 @@ def _recent(ax: Any, samples: Samples, t0: pd.Timestamp) -> None:
 
 
 def _series(result: Result) -> Section:
-    """Forecast and observed numbers, window by window."""
+    """Forecast and observed numbers and chances, window by window."""
     t0 = result.test.index["t0"].to_numpy()
     seen = result.observed["region_count"].to_numpy()
-    found = result.predictions[result.selected]["region_count"]
+    predicted = result.predictions[result.selected]
+    normal = result.predictions.get(NORMAL)
     low, mid, high = (
-        found.sel(quantile=q, method="nearest").to_numpy() for q in (0.025, 0.5, 0.975)
+        predicted["region_count"].sel(quantile=q, method="nearest").to_numpy()
+        for q in (0.025, 0.5, 0.975)
     )
-    fig, ax = figure(9, 3.4)
+    fig, (ax, below) = figure(9, 5.2, rows=2, sharex=True, height_ratios=(1.5, 1))
     ax.fill_between(t0, low, high, color=PALETTE[0], alpha=0.25, linewidth=0, label="95 % interval")
     ax.plot(t0, mid, color=PALETTE[0], linewidth=1, label="median forecast")
     outside = (seen < low) | (seen > high)
@@ -140,17 +139,57 @@ def _series(result: Result) -> Section:
     ax.plot(
         t0[outside], seen[outside], "o", mfc="none", color=PALETTE[1], label="outside the interval"
     )
-    ax.set_yscale("symlog", linthresh=10)
-    ax.set(ylabel="events in the window", xlabel="issue time")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+    if normal is not None:
+        usual = normal["expected_count"].sum("cell").to_numpy()
+        ax.plot(t0, usual, "--", color=PALETTE[1], linewidth=1, label="normally")
+    _count_axis(ax, max(float(seen.max()), float(high.max())))
+    ax.set(ylabel="events in the window")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5)
+    m = _chance_series(below, result, normal)
     share = 100 * outside.mean()
     text = (
         f"{share:.1f} % of the {len(seen)} test windows fall outside the 95 % interval. A "
         "mainshock that nothing announced lies above it: its window was issued before it."
     )
-    return Section("Forecast and observed numbers", text, figures=[fig], captions=[
-        f"Test windows, issued by '{result.selected}' before each of them."
-    ])  # fmt: skip
+    caption = (
+        f"Test windows of {result.config.horizon:g} days, issued by '{result.selected}' before "
+        f"each of them. Below: the chance of at least one event of M ≥ {m:g}, triangles where one "
+        "came."
+    )
+    if normal is not None:
+        caption += f" Normally: the mean of '{NORMAL}', which knows the training part."
+    return Section("Forecast and observed numbers", text, figures=[fig], captions=[caption])
+
+
+def _chance_series(ax: Any, result: Result, normal: Any) -> float:
+    """Draw the chance in each window of a magnitude that came in some of them; return that."""
+    came = result.observed["region_occurred"]
+    thresholds = came["threshold"].to_numpy()
+    # the one whose share of windows tells most: nearest to a quarter
+    j = int(np.argmin(np.abs(came.mean("sample").to_numpy() - 0.25)))
+    t0, m = result.test.index["t0"].to_numpy(), float(thresholds[j])
+    chance = 100 * result.predictions[result.selected]["region_probability"][:, j].to_numpy()
+    ax.plot(t0, chance, color=PALETTE[0], linewidth=1)
+    if normal is not None:
+        usual = 100 * normal["region_probability"][:, j].to_numpy()
+        ax.plot(t0, usual, "--", color=PALETTE[1], linewidth=1)
+    hit = came[:, j].to_numpy() > 0
+    ax.plot(t0[hit], chance[hit], "^", color="black", markersize=4)
+    ax.set(ylabel=f"chance of M ≥ {m:g} (%)", xlabel="issue time", ylim=(0, None))
+    return m
+
+
+def _count_axis(ax: Any, top: float) -> None:
+    """Linear for few events, else linear to ten and logarithmic above, with numbers to read."""
+    from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+    if top <= 50:
+        return
+    ax.set_yscale("symlog", linthresh=10)
+    ticks = [0.0, 5.0, *(a * 10.0**k for k in range(1, 7) for a in (1, 2, 5))]
+    ax.yaxis.set_major_locator(FixedLocator([t for t in ticks if t <= 1.2 * max(top, 10)]))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(ScalarFormatter())
 
 
 def _gain_map(result: Result) -> Section:
@@ -163,11 +202,11 @@ def _gain_map(result: Result) -> Section:
     gain = (n * np.log(best / base) - best + base).sum(axis=0)
     limit = max(float(np.abs(gain).max()), 1e-6)
     fig, (left, right) = figure(10, 4.2, columns=2)
-    _map(
+    forecast_map(
         left, result.test, gain, "log-likelihood gain (nats)", cmap="PuOr", vmin=-limit, vmax=limit
     )
     seen = n.sum(axis=0)
-    _map(right, result.test, np.where(seen > 0, seen, np.nan), "events observed", cmap=SEQUENTIAL)
+    forecast_map(right, result.test, np.where(seen > 0, seen, np.nan), "events observed")
     text = (
         f"Log-likelihood of '{result.selected}' minus that of '{result.task.baseline}', summed "
         f"over the test windows: {gain.sum():.1f} nats for {seen.sum():.0f} events."
@@ -215,11 +254,3 @@ def _parameters(result: Result) -> Section:
         "direct aftershocks of an event, is better determined than the single parameters."
     )
     return Section("ETAS parameters", text, table=frame)
-
-
-def _percent(p: float) -> str:
-    if p <= 0:
-        return "0 %"
-    if p > 0.995:
-        return "above 99 %"
-    return f"{100 * p:.2g} %"
