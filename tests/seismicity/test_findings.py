@@ -30,9 +30,8 @@ def recorded(whole: xr.Dataset) -> xr.Dataset:
 
 
 def test_a_complete_catalogue_cut_at_the_magnitude_used_raises_no_alarm(whole: xr.Dataset) -> None:
-    assert set(warnings(whole, 3.0).splitlines()) <= {
-        line for line in warnings(whole, 3.0).splitlines() if "repetition" in line
-    }
+    # In so dense a world some aftershocks do look like the event before.
+    assert all("repetition" in line for line in warnings(whole, 3.0).splitlines())
 
 
 def test_the_time_of_poor_completeness_is_named(recorded: xr.Dataset) -> None:
@@ -68,7 +67,7 @@ def test_completeness_that_differs_in_space_is_warned_of(whole: xr.Dataset) -> N
     assert "completeness differs in space" in warnings(world.isel(event=world.detected.to_numpy()))
 
 
-def test_a_small_catalogue_is_an_error_and_one_of_a_single_magnitude_is_no_crash() -> None:
+def test_a_small_catalogue_is_an_error() -> None:
     few = simulated_catalog(days=10)
     assert few.sizes["event"] < 50
     assert [f.level for f in catalog_findings(few, None, None)] == ["error"]
@@ -79,5 +78,14 @@ def test_a_small_catalogue_is_an_error_and_one_of_a_single_magnitude_is_no_crash
 def test_explosions_of_the_boron_mine_are_found_in_the_southern_californian_catalogue() -> None:
     folder = locate("earthquakenpp/SCEDC_20").path
     data = read_catalog(folder / "SCEDC_catalog.csv.gz")
-    text = warnings(data.isel(event=np.arange(0, data.sizes["event"])))
-    assert "most near 35.1, -117.7" in text
+    assert "most near 35.1, -117.7" in warnings(data)
+
+
+def test_a_catalogue_of_few_magnitudes_or_one_place_is_judged_without_a_crash() -> None:
+    few = simulated_catalog(days=300)
+    coarse = few.assign(magnitude=np.floor(few.magnitude))
+    assert len(catalog_findings(coarse, None, None)) > 2
+    one_place = few.assign(latitude=few.latitude * 0 + 36, longitude=few.longitude * 0 - 118)
+    assert len(catalog_findings(one_place, None, None)) > 2
+    equal = few.assign(magnitude=few.magnitude * 0 + 3.0)
+    assert [f.level for f in catalog_findings(equal, None, None)].count("error") == 1

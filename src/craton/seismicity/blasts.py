@@ -20,6 +20,9 @@ DAY = (7.0, 19.0)
 """Twelve hours of local solar time that hold the working day, also with summer time."""
 
 
+_PRIOR = 12.0
+
+
 class BlastCells(NamedTuple):
     """Day and night compared by cell.
 
@@ -182,9 +185,12 @@ def blast_probability(
     apart = np.abs(hour[near] - hour[:, None])
     now = (there & (np.minimum(apart, 24 - apart) <= hours)).sum(axis=1)
     night = (there & ~_by_day(solar)[near]).sum(axis=1)
-    # One event is added to both counts, as at a place where nothing is known.
-    quiet = (night + 1) * 2 * hours / 12.0
-    excess = 1 - quiet / (now + 2 * hours / 12.0)
+    # The event itself is left out; `_PRIOR` events with the hours of the whole catalogue are put in.
+    around = np.sort(np.concatenate([hour - 24, hour, hour + 24]))
+    everywhere = (np.searchsorted(around, hour + hours, side="right")
+                  - np.searchsorted(around, hour - hours)) / hour.size  # fmt: skip
+    quiet = (night + _PRIOR * np.mean(~_by_day(solar))) * 2 * hours / 12.0
+    excess = 1 - quiet / (now - 1 + _PRIOR * everywhere)
     return np.where(_by_day(solar), np.clip(excess, 0.0, 1.0), 0.0)
 
 

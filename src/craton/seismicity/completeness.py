@@ -58,7 +58,7 @@ def magnitude_of_completeness(magnitudes: ArrayLike, delta_m: float = 0.1) -> fl
     3.2
     """
     lowest, counts = histogram(magnitudes, delta_m)
-    return float(_maximum_curvature(counts[None], lowest * delta_m, delta_m)[0])
+    return round(float(_maximum_curvature(counts[None], lowest * delta_m, delta_m)[0]), 6)
 
 
 def completeness(
@@ -123,7 +123,7 @@ def completeness(
     mc, low, high = with_interval(
         counts[None], lowest * delta_m, delta_m, method, resamples, level, seed
     )
-    return Completeness(method, float(mc[0]), float(low[0]), float(high[0]))
+    return Completeness(method, *(round(float(v[0]), 6) for v in (mc, low, high)))
 
 
 def histogram(magnitudes: ArrayLike, delta_m: float) -> tuple[int, Counts]:
@@ -202,7 +202,7 @@ def _goodness_of_fit(counts: Counts, lowest: float, delta_m: float) -> Floats:
             expected = above[:, [start]] * decay[:, [start]] ** np.arange(bins - start)
             missed = np.abs(above[:, start:] - expected).sum(axis=1)
             fit[:, start] = 1 - missed / above[:, start:].sum(axis=1)
-    fit = np.where((above >= LEAST_EVENTS) & np.isfinite(b + fit), fit, -np.inf)
+    fit = np.where((above >= LEAST_EVENTS) & np.isfinite(b) & np.isfinite(fit), fit, -np.inf)
     at_95, at_90 = _first(fit >= 0.95), _first(fit >= 0.90)
     return np.asarray(lowest + np.where(np.isnan(at_95), at_90, at_95) * delta_m)
 

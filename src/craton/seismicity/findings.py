@@ -57,6 +57,9 @@ def catalog_findings(
         return [_say("error", f"{len(magnitudes)} events, at least 50 are needed")]
     step = step or magnitude_bin(magnitudes)
     mc = magnitude_of_completeness(magnitudes)
+    if np.unique(magnitudes[magnitudes >= mc - step / 2]).size < 2:
+        text = f"fewer than two different magnitudes from completeness, about {mc:.1f}, on"
+        return [_say("error", f"{text}: nothing can be said of their distribution")]
     level = mc if used_from is None else max(mc, used_from)
     methods = [completeness(magnitudes, method) for method in _METHODS]
     found = [
