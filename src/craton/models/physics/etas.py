@@ -24,6 +24,7 @@ from scipy.optimize import minimize
 from craton.errors import ConfigError, DataError, ModelError, nearest
 from craton.models.physics.etas_background import Density, KernelDensity, UniformDensity
 from craton.models.physics.etas_kernels import integral_sums, pair_sums, time_table
+from craton.models.physics.etas_near import NearPairs, near_pairs, near_sums
 from craton.models.physics.etas_parameters import (
     FITTED,
     FOREVER,
@@ -79,23 +80,32 @@ def log_likelihood(
     """
     index = np.flatnonzero(targets)
     shape = np.full(index.size, 1.0 / area) if density is None else np.asarray(density, float)
-    value, gradient, _ = _likelihood(parameters, events, index, window, area, shape)
+    sums = pair_sums(index, *_pair_arguments(parameters, events))
+    value, gradient, _ = _likelihood(parameters, events, sums, window, area, shape)
     return value, gradient * _LOGARITHMIC
+
+
+def _pair_arguments(p: EtasParameters, events: Events) -> tuple[Floats, ...]:
+    """What `pair_sums` and its kin want to know besides the targets."""
+    excess, zone = events.magnitude - p.mc, p.zone(events.magnitude)
+    log_k = (LN10 * p.log10_k0 + p.a * excess) / math.log(2.0)
+    kernel = np.array([p.c, p.omega, p.tau, p.rho])
+    return events.time, events.x, events.y, excess, log_k, zone, kernel
 
 
 def _likelihood(
     p: EtasParameters,
     events: Events,
-    index: NDArray[np.int64],
+    sums: Floats,
     window: tuple[float, float],
     area: float,
     density: Floats,
 ) -> tuple[float, Floats, Floats]:
-    """Value, gradient in natural logarithms, and the share of background at each target."""
+    """Value, gradient in natural logarithms, and the share of background at each target.
+
+    `sums` are the triggered rate at each target and its derivatives, as of `pair_sums`.
+    """
     excess, zone = events.magnitude - p.mc, p.zone(events.magnitude)
-    log_k = (LN10 * p.log10_k0 + p.a * excess) / math.log(2.0)
-    kernel = np.array([p.c, p.omega, p.tau, p.rho])
-    sums = pair_sums(index, events.time, events.x, events.y, excess, log_k, zone, kernel)
     rate = p.mu * area * density
     total = rate + sums[:, 0]
     if not (total > 0).all():
@@ -131,6 +141,7 @@ class EtasFit(NamedTuple):
     converged: bool
 
 
+_FARTHEST = 3.0  # largest change of log rate that is extrapolated
 _BOUNDS = (
     (-60.0, 10.0),  # ln mu
     (math.log(1e-4), math.log(0.999)),  # ln branching ratio
@@ -347,27 +358,77 @@ def _maximise(
     stage: str,
     progress: Callable[[str, float], None] | None,
 ) -> tuple[EtasParameters, float, Floats, int, bool]:
+    """Climb on the near pairs from one pass over all pairs to the next.
+
+    It ends when a pass finds that the last climb gained less than `tolerance` nats a target.
+    """
     beta, mc, n = start.beta, start.mc, index.size
-    bounds = list(_BOUNDS)
-    bounds[1] = (bounds[1][0], math.log(max_branching))
-    bounds[2] = (bounds[2][0], 0.97 * beta)
+    low, high = np.array(_BOUNDS).T
+    high[1], high[2] = math.log(max_branching), 0.97 * beta
+
+    def measure(p: EtasParameters, sums: Floats) -> tuple[float, Floats, Floats]:
+        value, gradient, share = _likelihood(p, events, sums, window, area, density)
+        return value / n, gradient / n, share
+
+    here, best = np.clip(_encode(start), low, high), -math.inf
+    kept = (start, -math.inf, np.empty(0))
+    step, passes, converged = here * 0.0, 0, False
+    while passes < max_evaluations and not converged:
+        p, _ = _decode(here, beta, mc)
+        pairs = near_pairs(index, *_pair_arguments(p, events))
+        value, _, share = measure(p, pairs.total)
+        passes += 1
+        if progress:
+            progress(stage, value)
+        if value < best:
+            # What lies beyond the near pairs was extrapolated too far: go back half of the way.
+            converged = best - value < tolerance
+            step = step / 2
+            here = here - step
+            continue
+        converged = value - best < tolerance
+        best, kept = value, (p, value * n, share)
+        if not converged:
+            there = _climb(here, p, pairs, events, index, measure, (low, high), tolerance)
+            step, here = there - here, there
+    return *kept, passes, converged
+
+
+def _climb(
+    start: Floats,
+    about: EtasParameters,
+    pairs: NearPairs,
+    events: Events,
+    index: NDArray[np.int64],
+    measure: Callable[[EtasParameters, Floats], tuple[float, Floats, Floats]],
+    bounds: tuple[Floats, Floats],
+    tolerance: float,
+) -> Floats:
+    """Maximise with the sums over all but near pairs extrapolated from the parameters `about`."""
+    slope = pairs.rest / np.maximum(pairs.rest[:, :1], 1e-300)
+    origin = _natural(about)
 
     def cost(vector: Floats) -> tuple[float, Floats]:
-        p, slopes = _decode(vector, beta, mc)
-        value, gradient, _ = _likelihood(p, events, index, window, area, density)
-        if progress:
-            progress(stage, value / n)
-        return -value / n, -_chain(gradient, p, slopes) / n
+        p, slopes = _decode(vector, about.beta, about.mc)
+        sums = near_sums(index, pairs.first, pairs.source, *_pair_arguments(p, events))
+        grown = slope @ (_natural(p) - origin)
+        rest = pairs.rest[:, 0] * np.exp(np.clip(grown, -_FARTHEST, _FARTHEST))
+        sums += rest[:, None] * slope
+        value, gradient, _ = measure(p, sums)
+        return -value, -_chain(gradient, p, slopes)
 
-    low, high = np.array(bounds).T
     found = minimize(
         cost,
-        np.clip(_encode(start), low, high),
+        start,
         jac=True,
         method="L-BFGS-B",
-        bounds=bounds,
-        options={"maxfun": max_evaluations, "ftol": tolerance, "gtol": 1e-6, "maxcor": 20},
+        bounds=np.array(bounds).T,
+        options={"maxfun": 400, "ftol": tolerance / 10, "gtol": 1e-7, "maxcor": 20},
     )
-    parameters, _ = _decode(found.x, beta, mc)
-    value, _, share = _likelihood(parameters, events, index, window, area, density)
-    return parameters, value, share, int(found.nfev), bool(found.success)
+    return np.asarray(found.x)
+
+
+def _natural(p: EtasParameters) -> Floats:
+    """Parameters in the order and units of the columns of `pair_sums`."""
+    ln_k0, ln_c, ln_tau, ln_d = LN10 * np.array([p.log10_k0, p.log10_c, p.log10_tau, p.log10_d])
+    return np.array([ln_k0, p.a, ln_c, p.omega, ln_tau, ln_d, p.gamma, p.rho])

@@ -142,9 +142,9 @@ def time_quantile(table: Floats, c: float, low: Floats, high: Floats, share: Flo
 @jit(reorder=True)
 def _target(
     n: int, time: Floats, x: Floats, y: Floats, excess: Floats, log_k: Floats, zone: Floats,
-    p: Floats, out: Floats,
+    p: Floats, rates: Floats, out: Floats,
 ) -> None:  # fmt: skip
-    """Triggered rate at event `n` from all before it, and its derivatives (see `pair_sums`)."""
+    """Triggered rate at event `n` from each before it, and sums of these (see `pair_sums`)."""
     c, omega, tau, rho = p[0], p[1], p[2], p[3]
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
     decay, power_t, power_r = 1.0 / (tau * LN2), 1.0 + omega, 1.0 + rho
@@ -158,6 +158,7 @@ def _target(
         log_t = log2(later)
         log_r = log2(far)
         h = exp2(log_k[j] - dt * decay - power_t * log_t - power_r * log_r)
+        rates[j] = h
         z = h * zone[j] / far
         s0 += h
         s1 += h * excess[j]
@@ -204,8 +205,9 @@ def pair_sums(
     # Later targets have more sources: dealing them out in turn balances the cores.
     lanes = 64
     for lane in numba.prange(lanes):
+        rates = np.empty(time.size)
         for i in range(lane, n, lanes):
-            _target(targets[i], time, x, y, excess, log_k, zone, p, out[i])
+            _target(targets[i], time, x, y, excess, log_k, zone, p, rates, out[i])
     return out
 
 

@@ -1,0 +1,151 @@
+"""Pairs of events that matter, and an ETAS likelihood that needs all pairs only now and then.
+
+Of the thousands of earlier events a few dozen make up nearly all of the rate at an event. A pass
+over all pairs gives the exact rates and gradients and keeps these few; between passes the rates
+are followed on them alone, and what all others add is extrapolated by its own gradient. Value and
+gradient of the last pass are exact, so the maximum is the one of all pairs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from craton.models.physics._jit import LN2, exp2, jit, log2
+from craton.models.physics.etas_kernels import Floats, Ints, _target
+
+SHARE = 1e-3
+"""A pair is near if it gives at least this share of the triggered rate at its target."""
+MOST = 1024
+_BLOCK = 4096
+
+
+class NearPairs(NamedTuple):
+    """Near pairs, by target.
+
+    ``source[first[i]:first[i + 1]]`` are the indices of the events near target i, in order of
+    time. `near` and `rest`, shape (targets, 8), are the sums over them and over all others, with
+    the columns of `pair_sums`.
+    """
+
+    first: Ints
+    source: NDArray[np.int32]
+    near: Floats
+    rest: Floats
+
+    @property
+    def total(self) -> Floats:
+        """Sums over all pairs, exact."""
+        return self.near + self.rest
+
+
+def near_pairs(
+    targets: Ints, time: Floats, x: Floats, y: Floats, excess: Floats, log_k: Floats,
+    zone: Floats, p: Floats, share: float = SHARE,
+) -> NearPairs:  # fmt: skip
+    """Pass over all pairs of events.
+
+    Parameters
+    ----------
+    targets, time, x, y, excess, log_k, zone, p
+        As in `pair_sums`.
+    share : float
+        Least share of the triggered rate that makes a pair near; at most `MOST` pairs of a target
+        are kept (the share is raised for it until they are no more).
+
+    Returns
+    -------
+    NearPairs
+        Memory is bounded by the pairs kept.
+    """
+    near, rest = np.empty((targets.size, 8)), np.empty((targets.size, 8))
+    count, sources = np.empty(targets.size, np.int64), []
+    for k in range(0, targets.size, _BLOCK):
+        part = slice(k, min(k + _BLOCK, targets.size))
+        room = np.empty((part.stop - part.start, MOST), np.int32)
+        _pass(targets[part], time, x, y, excess, log_k, zone, p, share,
+              near[part], rest[part], count[part], room)  # fmt: skip
+        sources.append(room[np.arange(MOST) < count[part, None]])
+    first = np.concatenate([[0], np.cumsum(count)])
+    return NearPairs(first, np.concatenate(sources or [np.empty(0, np.int32)]), near, rest)
+
+
+@jit(parallel=True)
+def _pass(
+    targets: Ints, time: Floats, x: Floats, y: Floats, excess: Floats, log_k: Floats,
+    zone: Floats, p: Floats, share: float, near: Floats, rest: Floats, count: Ints,
+    room: NDArray[np.int32],
+) -> None:  # fmt: skip
+    n, lanes = targets.size, 64
+    for lane in numba.prange(lanes):
+        found = np.empty(time.size)
+        for i in range(lane, n, lanes):
+            k = targets[i]
+            _target(k, time, x, y, excess, log_k, zone, p, found, rest[i])
+            least = share * rest[i, 0]
+            kept = MOST + 1
+            while kept > MOST:
+                kept = 0
+                for j in range(k):
+                    if found[j] >= least and found[j] > 0:
+                        if kept < MOST:
+                            room[i, kept] = j
+                        kept += 1
+                least *= 2.0
+            count[i] = kept
+            _near(k, room[i, :kept], time, x, y, excess, log_k, zone, p, near[i])
+            for q in range(8):
+                rest[i, q] -= near[i, q]
+
+
+@jit(parallel=True)
+def near_sums(
+    targets: Ints, first: Ints, source: NDArray[np.int32], time: Floats, x: Floats, y: Floats,
+    excess: Floats, log_k: Floats, zone: Floats, p: Floats,
+) -> Floats:  # fmt: skip
+    """Sums over near pairs, shape (targets, 8), as `pair_sums` gives them over all."""
+    out = np.empty((targets.size, 8))
+    for i in numba.prange(targets.size):
+        _near(targets[i], source[first[i] : first[i + 1]], time, x, y, excess, log_k, zone, p,
+              out[i])  # fmt: skip
+    return out
+
+
+@jit(reorder=True)
+def _near(
+    n: int, source: NDArray[np.int32], time: Floats, x: Floats, y: Floats, excess: Floats,
+    log_k: Floats, zone: Floats, p: Floats, out: Floats,
+) -> None:  # fmt: skip
+    c, omega, tau, rho = p[0], p[1], p[2], p[3]
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+    decay, power_t, power_r = 1.0 / (tau * LN2), 1.0 + omega, 1.0 + rho
+    for q in range(source.size):
+        j = source[q]
+        dt = time[n] - time[j]
+        dx = x[j] - x[n]
+        dy = y[j] - y[n]
+        later = dt + c
+        far = dx * dx + dy * dy + zone[j]
+        log_t = log2(later)
+        log_r = log2(far)
+        h = exp2(log_k[j] - dt * decay - power_t * log_t - power_r * log_r)
+        z = h * zone[j] / far
+        s0 += h
+        s1 += h * excess[j]
+        s2 += h / later
+        s3 += h * log_t
+        s4 += h * dt
+        s5 += z
+        s6 += z * excess[j]
+        s7 += h * log_r
+    out[0] = s0
+    out[1] = s1
+    out[2] = -power_t * c * s2
+    out[3] = -LN2 * s3
+    out[4] = s4 / tau
+    out[5] = -power_r * s5
+    out[6] = -power_r * s6
+    out[7] = -LN2 * s7
