@@ -9,6 +9,7 @@ import pytest
 from craton.errors import DataError
 from craton.io.forecast_cells import cell_region
 from craton.models.base import Fitting
+from craton.models.blend import Blend
 from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson, _above
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
@@ -128,3 +129,24 @@ def test_some_cells_are_forecast_as_they_are_among_all(world, model):
     whole, few = fitted.predict(one), fitted.predict(part)
     assert np.allclose(whole["expected_count"][:, [5, 9]], few["expected_count"])
     assert (few["region_probability"] <= whole["region_probability"]).all()
+
+
+def test_a_blend_takes_as_many_catalogues_of_each_member_as_it_weighs(world):
+    samples, train, _ = world
+    members = {"a": UniformPoisson().fit(train), "b": ETAS().fit(train)}
+    weights = {"a": 0.25, "b": 0.75}
+    gather = dataclasses.replace(samples.gather, simulations=1000)
+    last = dataclasses.replace(samples, gather=gather).take([len(samples) - 1])
+    alone = {n: m.predict(last) for n, m in members.items()}
+    mixed = Blend(members, weights).predict(last)
+    ids = mixed["catalog_id"].to_numpy()
+    assert (np.diff(ids) >= 0).all() and ids[-1] < 1000
+    for name, first, end in (("a", 0, 250), ("b", 250, 1000)):
+        own = alone[name]["catalog_id"].to_numpy()
+        kept = alone[name]["event_magnitude"].to_numpy()[(own >= first) & (own < end)]
+        assert np.array_equal(
+            mixed["event_magnitude"].to_numpy()[(ids >= first) & (ids < end)], kept
+        )
+    assert mixed["catalog_id"].attrs["catalogs"] == 1000
+    mean = sum(w * alone[n]["expected_count"] for n, w in weights.items())
+    assert np.allclose(mixed["expected_count"], mean)

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.models.base import Fitting, Model, State, need, sub_state
+from craton.models.simulated import EVENT, mixed_catalogs
 from craton.samples import Samples
 
 
@@ -60,15 +61,19 @@ class Blend(Model):
 
 
 def mix(predictions: Mapping[str, xr.Dataset], weights: Mapping[str, float]) -> xr.Dataset:
-    """Weighted mean of predictions with the same variables and samples."""
+    """Weighted mean of predictions with the same variables and samples; catalogues are mixed."""
     # in one order, so that a blend that was saved and loaded adds up to the same last bit
     names = sorted(weights)
+    drawn = mixed_catalogs(predictions, weights)
+    predictions = {n: p.drop_dims(EVENT, errors="ignore") for n, p in predictions.items()}
     total = weights[names[0]] * predictions[names[0]]
     for name in names[1:]:
         total = total + weights[name] * predictions[name]
     first = predictions[names[0]]
-    return total.assign_attrs(first.attrs).map(
-        lambda v: v.astype(first[v.name].dtype).assign_attrs(first[v.name].attrs)
+    return (
+        total.assign_attrs(first.attrs)
+        .map(lambda v: v.astype(first[v.name].dtype).assign_attrs(first[v.name].attrs))
+        .assign(drawn)
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from craton.events import ORIGIN
@@ -16,6 +17,9 @@ from craton.samples import Samples
 Floats = NDArray[np.float64]
 BOUNDS = (0.025, 0.975)
 """Quantiles of the interval of counts by cell."""
+
+EVENT = "simulated_event"
+"""Dimension of the simulated events."""
 
 _FAR_KM = 10_000.0
 
@@ -72,10 +76,43 @@ def simulated_variables(windows: Sequence[Simulated], samples: Samples) -> dict[
                 "event_latitude": (latitude[inside], {"units": "degrees_north"}),
                 "event_magnitude": (window.magnitude[inside], {"units": "1"}),
             }
-    found: dict[str, Any] = {k: ("simulated_event", *v) for k, v in events.items()}
+    found: dict[str, Any] = {k: (EVENT, *v) for k, v in events.items()}
     dims = ("sample", "bound", "cell")
     found["count_interval"] = (dims, np.stack(intervals).astype(np.float32), {"units": "1"})
     return found
+
+
+def mixed_catalogs(
+    predictions: Mapping[str, xr.Dataset], weights: Mapping[str, float]
+) -> dict[str, xr.DataArray]:
+    """Catalogues of a mixture of models: of each as large a part as its weight.
+
+    Parameters
+    ----------
+    predictions : mapping
+        Model name to a prediction with the events of `simulated_variables`.
+    weights : mapping
+        Model name to weight; they sum to one.
+
+    Returns
+    -------
+    dict
+        The variables on `EVENT`; none if a model keeps no catalogues.
+    """
+    names = sorted(weights)
+    if any("catalog_id" not in predictions[n] for n in names):
+        return {}
+    attrs = predictions[names[0]]["catalog_id"].attrs
+    ends = np.round(np.cumsum([weights[n] for n in names]) * attrs["catalogs"])
+    parts = []
+    for name, first, end in zip(names, np.append(0, ends[:-1]), ends, strict=True):
+        found = predictions[name]
+        events = found[[k for k, v in found.data_vars.items() if v.dims == (EVENT,)]]
+        number = events["catalog_id"].to_numpy()
+        parts.append(events.isel({EVENT: (number >= first) & (number < end)}))
+    mixed = xr.concat(parts, EVENT)
+    mixed["catalog_id"].attrs = attrs
+    return {str(k): v for k, v in mixed.data_vars.items()}
 
 
 def _places(window: Simulated, samples: Samples) -> tuple[NDArray[np.int64], Floats, Floats]:
