@@ -85,7 +85,9 @@ def log_likelihood(
     return value, gradient * _LOGARITHMIC
 
 
-def _pair_arguments(p: EtasParameters, events: Events) -> tuple[Floats, ...]:
+def _pair_arguments(
+    p: EtasParameters, events: Events
+) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]:
     """What `pair_sums` and its kin want to know besides the targets."""
     excess, zone = events.magnitude - p.mc, p.zone(events.magnitude)
     log_k = (LN10 * p.log10_k0 + p.a * excess) / math.log(2.0)

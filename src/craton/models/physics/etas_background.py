@@ -93,6 +93,22 @@ def inside_polygon(x: ArrayLike, y: ArrayLike, polygon: ArrayLike) -> NDArray[np
     return inside | edge
 
 
+def border_distance(x: ArrayLike, y: ArrayLike, polygon: ArrayLike) -> Floats:
+    """Distance of points to the nearest edge of a polygon, in its units.
+
+    Examples
+    --------
+    >>> border_distance([0.5, 1.0, 3.0], [0.5, 0.75, 0.5], (0, 2, 0, 1)).tolist()
+    [0.5, 0.25, 1.0]
+    """
+    points = np.stack([np.ravel(x), np.ravel(y)], axis=1).astype(float)
+    corners, nearest = as_polygon(polygon), np.full(len(points), np.inf)
+    for a, edge in zip(corners, np.roll(corners, -1, axis=0) - corners, strict=True):
+        share = np.clip((points - a) @ edge / max(float(edge @ edge), 1e-300), 0.0, 1.0)
+        nearest = np.minimum(nearest, np.hypot(*(points - a - share[:, None] * edge).T))
+    return nearest
+
+
 @dataclass(frozen=True)
 class UniformDensity:
     """The same density everywhere in a polygon."""

@@ -27,12 +27,15 @@ class NearPairs(NamedTuple):
     """Near pairs, by target.
 
     ``source[first[i]:first[i + 1]]`` are the indices of the events near target i, in order of
-    time. `near` and `rest`, shape (targets, 8), are the sums over them and over all others, with
-    the columns of `pair_sums`.
+    time, and then those drawn from the others; `weight` is one for the former, and for the latter
+    what makes a weighted sum of rates over all of them an estimate of the sum over all events.
+    `near` and `rest`, shape (targets, 8), are the sums over the near ones and over all others,
+    with the columns of `pair_sums`.
     """
 
     first: Ints
     source: NDArray[np.int32]
+    weight: NDArray[np.float32]
     near: Floats
     rest: Floats
 
@@ -44,7 +47,7 @@ class NearPairs(NamedTuple):
 
 def near_pairs(
     targets: Ints, time: Floats, x: Floats, y: Floats, excess: Floats, log_k: Floats,
-    zone: Floats, p: Floats, share: float = SHARE,
+    zone: Floats, p: Floats, share: float = SHARE, draws: int = 0, seed: int = 0,
 ) -> NearPairs:  # fmt: skip
     """Pass over all pairs of events.
 
@@ -55,6 +58,8 @@ def near_pairs(
     share : float
         Least share of the triggered rate that makes a pair near; at most `MOST` pairs of a target
         are kept (the share is raised for it until they are no more).
+    draws, seed
+        Number of other pairs drawn for each target, with probability in proportion to their rate.
 
     Returns
     -------
@@ -62,22 +67,28 @@ def near_pairs(
         Memory is bounded by the pairs kept.
     """
     near, rest = np.empty((targets.size, 8)), np.empty((targets.size, 8))
-    count, sources = np.empty(targets.size, np.int64), []
+    count, sources, weights = np.empty(targets.size, np.int64), [], []
+    rng = np.random.default_rng(seed)
     for k in range(0, targets.size, _BLOCK):
         part = slice(k, min(k + _BLOCK, targets.size))
-        room = np.empty((part.stop - part.start, MOST), np.int32)
-        _pass(targets[part], time, x, y, excess, log_k, zone, p, share,
-              near[part], rest[part], count[part], room)  # fmt: skip
-        sources.append(room[np.arange(MOST) < count[part, None]])
+        room = np.empty((part.stop - part.start, MOST + draws), np.int32)
+        scale = np.ones(room.shape, np.float32)
+        chance = np.sort(rng.random((len(room), draws)), axis=1)
+        _pass(targets[part], time, x, y, excess, log_k, zone, p, share, chance,
+              near[part], rest[part], count[part], room, scale)  # fmt: skip
+        used = np.arange(room.shape[1]) < count[part, None]
+        sources.append(room[used])
+        weights.append(scale[used])
     first = np.concatenate([[0], np.cumsum(count)])
-    return NearPairs(first, np.concatenate(sources or [np.empty(0, np.int32)]), near, rest)
+    source = np.concatenate([np.empty(0, np.int32), *sources])
+    return NearPairs(first, source, np.concatenate([np.empty(0, np.float32), *weights]), near, rest)
 
 
 @jit(parallel=True)
 def _pass(
     targets: Ints, time: Floats, x: Floats, y: Floats, excess: Floats, log_k: Floats,
-    zone: Floats, p: Floats, share: float, near: Floats, rest: Floats, count: Ints,
-    room: NDArray[np.int32],
+    zone: Floats, p: Floats, share: float, chance: Floats, near: Floats, rest: Floats,
+    count: Ints, room: NDArray[np.int32], scale: NDArray[np.float32],
 ) -> None:  # fmt: skip
     n, lanes = targets.size, 64
     for lane in numba.prange(lanes):
@@ -99,6 +110,27 @@ def _pass(
             _near(k, room[i, :kept], time, x, y, excess, log_k, zone, p, near[i])
             for q in range(8):
                 rest[i, q] -= near[i, q]
+            if chance.shape[1] and rest[i, 0] > 1e-9 * near[i, 0]:
+                count[i] = _draw(
+                    k, found, least / 2.0, rest[i, 0], chance[i], kept, room[i], scale[i]
+                )
+
+
+@jit()
+def _draw(
+    n: int, rates: Floats, least: float, rest: float, chance: Floats, kept: int,
+    room: NDArray[np.int32], scale: NDArray[np.float32],
+) -> int:  # fmt: skip
+    """Draw among the pairs of a rate below `least`; return how many pairs there are then."""
+    reached, q = 0.0, 0
+    for j in range(n):
+        if rates[j] < least:
+            reached += rates[j]
+            while q < chance.size and reached >= chance[q] * rest:
+                room[kept + q] = j
+                scale[kept + q] = rest / (chance.size * rates[j])
+                q += 1
+    return kept + q
 
 
 @jit(parallel=True)

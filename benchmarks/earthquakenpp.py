@@ -1,0 +1,239 @@
+"""EarthquakeNPP: fit on training and validation, score each test event once.
+
+    python benchmarks/earthquakenpp.py --data DIR --series NAME [--test FILE] [--bundle DIR]
+
+DIR is the folder ``earthquakenpp`` of the data mirror; default: the one in ``$CRATON_DATA_DIR``.
+FILE holds withheld events (CSV: time, longitude, latitude, magnitude). The bundle is loaded if it
+is there and written if it is not. Prints JSON and keeps it in ``benchmarks/results``: `tll`, `sll`
+and `total` per test event, the published scores of ETAS, `gain` over it in total log-likelihood
+with its 95 % interval (30-day blocks, paired), and the same for each model of the ablation.
+
+The network's steps, and whether there is one at all, are chosen on the validation window.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from craton import bundle
+from craton.data.earthquakenpp import FILES
+from craton.io.catalog import read_catalog
+from craton.io.geodesy import project
+from craton.metrics import Metric
+from craton.models.physics.etas import EtasParameters, Events, fit
+from craton.models.physics.etas_background import as_polygon, border_distance
+from craton.models.physics.etas_history import on_sphere
+from craton.models.physics.etas_neural import Catalog, Network, NeuralEtas, describe, train
+from craton.models.physics.etas_scores import benchmark_events, next_event_scores
+from craton.uncertainty import paired_gain
+
+RESULTS = Path(__file__).parent / "results" / "earthquakenpp"
+MEAN = Metric("log-likelihood", "higher", lambda o, p: o, lambda t: t[..., 0] / t[..., 1])
+
+
+class Series:
+    """Events and windows of a series; `known` are those before the test."""
+
+    def __init__(self, folder: Path, name: str, withheld: Path | None) -> None:
+        self.entry = json.loads((folder / "benchmark.json").read_text(encoding="utf-8"))[name]
+        entry, origin = self.entry, np.datetime64(self.entry["auxiliary_start"], "ns")
+        parts = [read_catalog(folder / FILES[name.rsplit("_", 1)[0]])]
+        if withheld:
+            parts.append(read_catalog(withheld))
+
+        def day(moment: Any) -> Any:
+            return (np.asarray(moment, "datetime64[ns]") - origin).astype(np.int64) / 86400e9
+
+        start, middle, self.test, self.end = (
+            float(day(entry[k])) for k in ("train_start", "val_start", "test_start", "test_end")
+        )
+        self.train, self.validation = (start, middle), (middle, self.test)
+        columns = ("time", "latitude", "longitude", "magnitude")
+        t, lat, lon, m = (np.concatenate([p[c].to_numpy() for p in parts]) for c in columns)
+        order = np.argsort(t, kind="stable")
+        self.time, self.latitude, self.longitude, self.magnitude = benchmark_events(
+            day(t[order]), lat[order], lon[order], m[order], window=(0.0, self.end),
+            polygon=entry["polygon_latlon"], mc=entry["mc"], delta_m=entry["delta_m"],
+        )  # fmt: skip
+        centre = tuple(entry["projection_center_latlon"])
+        self.xy = np.stack(project(self.latitude, self.longitude, centre))
+        corners = np.array(entry["polygon_latlon"])
+        self.region = as_polygon(np.stack(project(corners[:, 0], corners[:, 1], centre), axis=1))
+        self.area = float(entry["area_km2"])
+        # the network may know how large the region and how long the training is, not the test
+        self.scale = float(np.sqrt(self.area / (self.time < self.test).sum()))
+
+    def etas(self, window: tuple[float, float], background: str = "uniform", start: Any = None):
+        """Fit ETAS on a window, with all events before its end as sources."""
+        known = self.time < window[1]
+        events = Events.of(self.time[known], *self.xy[:, known], self.magnitude[known])
+        return fit(
+            events, events.time >= window[0], window, mc=self.entry["mc"], region=self.region,
+            delta_m=self.entry["delta_m"], background=background, start=start,
+        )  # fmt: skip
+
+    def described(self, base: EtasParameters, until: float) -> Catalog:
+        """Events before `until` with what their past tells."""
+        known = self.time < until
+        return describe(
+            self.time[known], on_sphere(self.latitude[known], self.longitude[known]),
+            self.xy[:, known], self.magnitude[known],
+            border_distance(*self.xy[:, known], self.region), base, self.area, self.scale,
+        )  # fmt: skip
+
+    def etas_scores(self, p: EtasParameters, window: tuple[float, float], density: Any = None):
+        """Scores of an ETAS model."""
+        return next_event_scores(
+            p, self.time, self.latitude, self.longitude, self.magnitude, test=window,
+            area=self.area, density=density,
+        )  # fmt: skip
+
+
+def gain(score: Any, other: Any, time: np.ndarray) -> dict[str, float]:
+    """Gain in total log-likelihood per event, over blocks of 30 days."""
+    stats = [np.c_[s.temporal + s.spatial, np.ones(s.event.size)] for s in (score, other)]
+    blocks = ((time[score.event] - time[score.event[0]]) // 30).astype(int)
+    found = paired_gain(MEAN, *stats, blocks)
+    return {"gain": found.score, "low": found.low, "high": found.high}
+
+
+def means(score: Any) -> dict[str, float]:
+    """Temporal, spatial and total log-likelihood per event; `proper` has the window's tail too."""
+    tll, sll = float(score.temporal.mean()), float(score.spatial.mean())
+    return {"tll": tll, "sll": sll, "total": tll + sll,
+            "proper": tll + sll - score.uncounted / score.event.size}  # fmt: skip
+
+
+def learn(series: Series, network: Network, say: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Choose on the validation window, then fit on training and validation.
+
+    Returns arrays of the final models and a log.
+    """
+    begun = time.perf_counter()
+    say("ETAS on the training window")
+    base = series.etas(series.train).parameters
+    catalog = series.described(base, series.test)
+    plain = train(
+        catalog, series.train, series.validation, gamma=base.gamma,
+        network=replace(network, hidden=0), progress=say.progress,
+    )  # fmt: skip
+    neural = train(
+        catalog, series.train, series.validation, gamma=base.gamma, network=network,
+        progress=say.progress,
+    )  # fmt: skip
+    scores = {
+        "etas": series.etas_scores(base, series.validation),
+        "free kernels": plain.model.score(catalog, series.validation),
+        "neural": neural.model.score(catalog, series.validation),
+    }
+    net_gain = gain(scores["neural"], scores["free kernels"], series.time)
+    log: dict[str, Any] = {
+        "validation": {k: means(v) for k, v in scores.items()},
+        "validation_gain_of_network": net_gain,
+        "network_kept": net_gain["low"] > 0,
+        "steps": neural.steps,
+    }
+    say(f"validation: {log}")
+    whole = (series.train[0], series.test)
+    say("ETAS on training and validation")
+    last = series.etas(whole, start=base).parameters
+    catalog = series.described(last, series.test)
+    chosen = replace(network, steps=max(neural.steps, 1))
+    arrays: dict[str, Any] = {"base": np.array(list(asdict(last).values()))}
+    for name, settings in (("plain", replace(chosen, hidden=0)), ("neural", chosen)):
+        model = train(catalog, whole, None, gamma=last.gamma, network=settings,
+                      progress=say.progress).model  # fmt: skip
+        arrays |= {f"{name}.{k}": v for k, v in model.arrays().items()}
+    log["seconds_to_learn"] = round(time.perf_counter() - begun)
+    return arrays, log
+
+
+def judge(series: Series, arrays: dict[str, Any], network: Network, log: Any, say: Any) -> Any:
+    """Score the test events by all models."""
+    window = (series.test, series.end)
+    base = EtasParameters(*(float(v) for v in arrays["base"]))
+    catalog = series.described(base, series.end)
+    published = EtasParameters.from_mapping(series.entry["etas_parameters"])
+    scores = {"published ETAS": series.etas_scores(published, window)}
+    scores["ETAS, refitted"] = series.etas_scores(base, window)
+    say("ETAS with a kernel background")
+    kernel = series.etas((series.train[0], series.test), "kernel", base)
+    test = series.time >= series.test
+    density = kernel.background.at(*series.xy[:, test])
+    scores["ETAS, kernel background"] = series.etas_scores(kernel.parameters, window, density)
+    for name, label, hidden in (("plain", "free kernels", 0), ("neural", "neural", network.hidden)):
+        own = {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(name)}
+        model = NeuralEtas.from_arrays(own, replace(network, hidden=hidden))
+        scores[label] = model.score(catalog, window)
+    final = "neural" if log["network_kept"] else "free kernels"
+    first = scores["published ETAS"]
+    table = {k: {**means(v), **gain(v, first, series.time)} for k, v in scores.items()}
+    said = series.entry["published"]
+    return {
+        **table[final],
+        "model": final,
+        "n": int(first.event.size),
+        "published_tll": said["ETAS_tll"],
+        "published_sll": said["ETAS_sll"],
+        "published_total": said["ETAS_tll"] + said["ETAS_sll"],
+        "models": table,
+    }
+
+
+class Say:
+    """Progress on standard error."""
+
+    def __call__(self, text: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+    def progress(self, done: int, total: int, text: str) -> None:
+        """Report every 50th step."""
+        if done % 50 == 0:
+            self(f"step {done} of {total}: {text}")
+
+
+def main() -> None:
+    """Read the command line and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    mirror = os.environ.get("CRATON_DATA_DIR")
+    parser.add_argument("--data", type=Path, default=mirror and Path(mirror) / "earthquakenpp")
+    parser.add_argument("--series", required=True)
+    parser.add_argument("--test", type=Path)
+    parser.add_argument("--bundle", type=Path)
+    given = parser.parse_args()
+    if given.data is None:
+        sys.exit("give --data or set CRATON_DATA_DIR")
+    torch.set_num_threads(2)
+    say, network = Say(), Network()
+    series = Series(given.data, given.series, given.test)
+    if given.bundle and given.bundle.exists():
+        found = bundle.load(given.bundle)
+        arrays, log = found.state, found.manifest["log"]
+        network = Network(**found.manifest["network"])
+    else:
+        arrays, log = learn(series, network, say)
+        if given.bundle:
+            manifest = {"series": given.series, "network": asdict(network), "log": log}
+            card = f"Neural ETAS of the EarthquakeNPP series {given.series}; holds no events.\n"
+            bundle.save(given.bundle, manifest, arrays, card)
+    result: dict[str, Any] = {"series": given.series, **log}
+    if (series.time >= series.test).any():
+        result |= judge(series, arrays, network, log, say)
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        file = RESULTS / f"{given.series}.json"
+        file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
