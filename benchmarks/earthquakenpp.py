@@ -123,17 +123,13 @@ def learn(series: Series, network: Network, say: Any) -> tuple[dict[str, Any], d
     say("ETAS on the training window")
     base = series.etas(series.train).parameters
     catalog = series.described(base, series.test)
-    plain = train(
-        catalog, series.train, series.validation, gamma=base.gamma,
-        network=replace(network, hidden=0), progress=say.progress,
-    )  # fmt: skip
     neural = train(
         catalog, series.train, series.validation, gamma=base.gamma, network=network,
         progress=say.progress,
     )  # fmt: skip
     scores = {
         "etas": series.etas_scores(base, series.validation),
-        "free kernels": plain.model.score(catalog, series.validation),
+        "free kernels": neural.plain.score(catalog, series.validation),
         "neural": neural.model.score(catalog, series.validation),
     }
     net_gain = gain(scores["neural"], scores["free kernels"], series.time)
@@ -150,9 +146,8 @@ def learn(series: Series, network: Network, say: Any) -> tuple[dict[str, Any], d
     catalog = series.described(last, series.test)
     chosen = replace(network, steps=max(neural.steps, 1))
     arrays: dict[str, Any] = {"base": np.array(list(asdict(last).values()))}
-    for name, settings in (("plain", replace(chosen, hidden=0)), ("neural", chosen)):
-        model = train(catalog, whole, None, gamma=last.gamma, network=settings,
-                      progress=say.progress).model  # fmt: skip
+    both = train(catalog, whole, None, gamma=last.gamma, network=chosen, progress=say.progress)
+    for name, model in (("plain", both.plain), ("neural", both.model)):
         arrays |= {f"{name}.{k}": v for k, v in model.arrays().items()}
     log["seconds_to_learn"] = round(time.perf_counter() - begun)
     return arrays, log
@@ -171,9 +166,11 @@ def judge(series: Series, arrays: dict[str, Any], network: Network, log: Any, sa
     test = series.time >= series.test
     density = kernel.background.at(*series.xy[:, test])
     scores["ETAS, kernel background"] = series.etas_scores(kernel.parameters, window, density)
-    for name, label, hidden in (("plain", "free kernels", 0), ("neural", "neural", network.hidden)):
+    for name, label in (("plain", "free kernels"), ("neural", "neural")):
         own = {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(name)}
-        model = NeuralEtas.from_arrays(own, replace(network, hidden=hidden))
+        model = NeuralEtas.from_arrays(own, network)
+        if name == "plain":
+            model.network = replace(network, hidden=0)
         scores[label] = model.score(catalog, window)
     final = "neural" if log["network_kept"] else "free kernels"
     first = scores["published ETAS"]

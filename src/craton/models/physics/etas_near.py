@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from craton.models.physics._jit import LN2, exp2, jit, log2
 from craton.models.physics.etas_kernels import Floats, Ints, _target
 
-SHARE = 1e-3
+SHARE = 2e-4
 """A pair is near if it gives at least this share of the triggered rate at its target."""
 MOST = 1024
 _BLOCK = 4096

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -47,7 +48,11 @@ from craton.models.physics.etas_parameters import LN10, EtasParameters
 WIDTHS = 2.0 ** np.arange(-2.0, 6.0)
 """Widths of the background densities in units of the catalogue's length scale."""
 
-DRAWS = 16
+SHARE, DRAWS = 1e-3, 16
+"""Of `near_pairs`: the pairs that are followed in training, and how many stand for the others."""
+
+MOST = 25_000
+"""Targets that one step of training looks at."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,12 @@ class Network:
         Seed of initial weights, dropout and drawn pairs.
     """
 
-    hidden: int = 32
+    hidden: int = 64
     dropout: float = 0.1
     decay: float = 1e-2
     steps: int = 400
     rate: float = 4e-3
-    start: int = 150
+    start: int = 120
     patience: int = 60
     seed: int = 0
 
@@ -122,7 +127,7 @@ def describe(
     kernel = np.array([base.c, base.omega, base.tau, base.rho])
     pairs = near_pairs(
         every, time, xy[0], xy[1], excess, log_k, base.zone(magnitude), kernel,
-        draws=DRAWS, seed=seed,
+        share=SHARE, draws=DRAWS, seed=seed,
     )  # fmt: skip
     flat = np.full((time.size, 1), 1.0 / area)
     plain = past_density(every, place, np.ones(time.size), np.array([4.0 * scale**2]))
@@ -136,12 +141,17 @@ def describe(
 
 
 class Score(NamedTuple):
-    """Log-likelihood of each target, nats: of its time, and of its place given the time."""
+    """Log-likelihood of each target, nats: of its time, and of its place given the time.
+
+    `rate` is the rate at its time in the whole plane, events a day; for the others see
+    `NextEventScores`.
+    """
 
     event: Ints
     temporal: Floats
     spatial: Floats
     uncounted: float
+    rate: Floats
 
 
 class _PairRates(torch.autograd.Function):
@@ -177,7 +187,10 @@ class Pairs(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Targets of a window with their pairs; `spent` is the share of each kernel's time in it."""
+    """Targets of a window with their pairs; `spent` is the share of each kernel's time in it.
+
+    If these are not all targets of the window, `days` and `spent` are scaled down with them.
+    """
 
     pairs: Pairs
     density: Any
@@ -272,7 +285,7 @@ class NeuralEtas(nn.Module):
         whole = nu * (window[1] - window[0]) + integral[-1] - integral[0]
         return Score(
             index, np.log(in_time) - expected, np.log(in_space / in_time),
-            float(whole - expected.sum()),
+            float(whole - expected.sum()), in_time,
         )  # fmt: skip
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -290,9 +303,13 @@ class NeuralEtas(nn.Module):
 
 
 class Trained(NamedTuple):
-    """A trained model with the log-likelihood per event of both windows after each report."""
+    """A trained model, the one without network that it started from, and how it went.
+
+    `history` has step and log-likelihood per event of both windows at each report.
+    """
 
     model: NeuralEtas
+    plain: NeuralEtas
     steps: int
     history: list[tuple[int, float, float]]
 
@@ -323,20 +340,19 @@ def train(
     """
     torch.manual_seed(network.seed)
     model = NeuralEtas(catalog.features.shape[1], gamma, network)
-    fit = _part(catalog, window, model)
-    held = _part(catalog, validation, model) if validation else None
+    fit = _parts(catalog, window, model, MOST)
+    held = _parts(catalog, validation, model)[0] if validation else None
     known = catalog.time < window[1]
     features, excess = torch.from_numpy(catalog.features), torch.from_numpy(catalog.excess).float()
     model.centre.copy_(features[known].mean(dim=0))  # type: ignore[operator]
     model.spread.copy_(features[known].std(dim=0) + 1e-6)  # type: ignore[operator]
-    model.log_nu.data.fill_(math.log(0.3 * fit.n / fit.days))
+    model.log_nu.data.fill_(math.log(0.3 * fit[0].n / fit[0].days))
     history: list[tuple[int, float, float]] = []
     model.network = replace(network, hidden=0)
     plain = [model.log_nu, model.beta, model.kappa, model.table]
     start = torch.optim.Adam(plain, lr=0.05, betas=(0.9, 0.98))
     _steps(model, start, network.start, fit, held, features, excess, 10**9, history, progress)
-    model.network = network
-    best = history[-1][0] if history else 0
+    plain_model, model.network, best = deepcopy(model), network, 0
     if network.hidden:
         groups = [
             {"params": [*model.hidden.parameters(), *model.last.parameters()],
@@ -348,11 +364,11 @@ def train(
             model, optimiser, network.steps, fit, held, features, excess, network.patience,
             history, progress,
         )  # fmt: skip
-    return Trained(model, best, history)
+    return Trained(model, plain_model, best, history)
 
 
 def _steps(
-    model: NeuralEtas, optimiser: torch.optim.Optimizer, steps: int, fit: _Part,
+    model: NeuralEtas, optimiser: torch.optim.Optimizer, steps: int, fit: list[_Part],
     held: _Part | None, features: Any, excess: Any, patience: int,
     history: list[tuple[int, float, float]], progress: Callable[[int, int, str], None] | None,
 ) -> int:  # fmt: skip
@@ -362,7 +378,7 @@ def _steps(
     for step in range(1, steps + 1):
         model.train()
         optimiser.zero_grad()
-        loss = -model.log_likelihood(fit, features, excess)
+        loss = -model.log_likelihood(fit[step % len(fit)], features, excess)
         loss.backward()
         optimiser.step()
         if step % 10 and step != steps:
@@ -384,24 +400,37 @@ def _steps(
     return best_step if held else steps
 
 
-def _part(catalog: Catalog, window: tuple[float, float], model: NeuralEtas) -> _Part:
+def _parts(
+    catalog: Catalog, window: tuple[float, float], model: NeuralEtas, most: int = 10**9
+) -> list[_Part]:
+    """Deal the targets of a window out into parts of about equal size, at most `most` each."""
     index = np.flatnonzero((catalog.time >= window[0]) & (catalog.time < window[1]))
     if not index.size:
         raise DataError(f"no event falls into the window {window} (days)")
-    low, high = catalog.first[index[0]], catalog.first[index[-1] + 1]
-    first = catalog.first[index[0] : index[-1] + 2] - low
-    source, weight = catalog.source[low:high], catalog.weight[low:high]
+    n = -(-index.size // most)
+    return [_part(catalog, window, model, index[k::n], index.size) for k in range(n)]
+
+
+def _part(
+    catalog: Catalog, window: tuple[float, float], model: NeuralEtas, index: Ints, of: int
+) -> _Part:
+    counts = np.diff(catalog.first)[index]
+    first = np.concatenate([[0], np.cumsum(counts)])
+    listed = np.repeat(catalog.first[index] - first[:-1], counts) + np.arange(first[-1])
+    source, weight = catalog.source[listed], catalog.weight[listed]
     in_time, in_space = pair_kernels(
         index, first, source, weight, catalog.time, catalog.place, model.stretch(catalog.excess)
     )
     order = np.argsort(source, kind="stable")
     begin = np.searchsorted(source[order], np.arange(catalog.time.size + 1))
-    target = np.repeat(np.arange(index.size), np.diff(first))
-    spent = _spent(catalog.time, window)
+    share = index.size / of
     return _Part(
-        Pairs(first, source, begin, order, target, in_time, in_space),
-        torch.from_numpy(catalog.density[index]), torch.from_numpy(spent),
-        window[1] - window[0], index.size,
+        Pairs(first, source, begin, order, np.repeat(np.arange(index.size), counts),
+              in_time, in_space),
+        torch.from_numpy(catalog.density[index]),
+        torch.from_numpy(share * _spent(catalog.time, window)),
+        share * (window[1] - window[0]),
+        index.size,
     )  # fmt: skip
 
 
