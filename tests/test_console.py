@@ -78,8 +78,9 @@ def test_a_task_tells_every_setting_with_its_default_and_every_model(capsys) -> 
 
 
 def test_an_audit_is_a_list(capsys) -> None:
-    print_audit(SimpleNamespace(summary=["none found", "one looked at"]))
-    assert capsys.readouterr().out == "- none found\n- one looked at\n"
+    found = [Finding("info", "none found"), Finding("warning", "one looked at")]
+    print_audit(SimpleNamespace(findings=found, summary=[f.text for f in found]))
+    assert capsys.readouterr().out == "- none found\n! - one looked at\n"
 
 
 def test_a_check_that_failed_stands_out(capsys) -> None:

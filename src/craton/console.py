@@ -64,8 +64,9 @@ def print_task(task: Task) -> None:
 
 def print_audit(found: Any) -> None:
     """Print the lines of a leak audit."""
-    for line in found.summary:
-        print(f"- {line}")
+    marks = {"info": "-", "warning": "! -", "error": "!! -"}
+    for finding, line in zip(found.findings, found.summary, strict=True):
+        print(f"{marks[finding.level]} {line}")
 
 
 def print_checks(found: Sequence[Any]) -> None:

@@ -15,10 +15,11 @@ import pandas as pd
 import xarray as xr
 
 from craton import bundle as bundles
+from craton.blocks import split_findings, suggestion
 from craton.checks import Finding, check_dataset
 from craton.config import build
 from craton.data.registry import IN_MEMORY
-from craton.errors import BundleError, DataError
+from craton.errors import BundleError, DataError, LeakError
 from craton.independence import audit
 from craton.judge import Judge
 from craton.models.base import sub_state
@@ -26,6 +27,7 @@ from craton.models.blend import Blend
 from craton.result import BLEND, Fitted, Progress, Result, RunConfig, silent
 from craton.samples import Samples, Target
 from craton.scoring import Score
+from craton.splits import Splitter
 from craton.store import Store
 from craton.task import Task, find_task
 
@@ -99,6 +101,7 @@ def run(
     task, config, data, samples, findings = prepare(run, task)
     splitter = task.splitter(config, samples)
     splits = list(splitter.split(samples.index))
+    findings += _sound(samples, splitter)
     audits = [audit(samples.index, split) for split in splits]
     store = Store(None if out is None else Path(out) / "work")
     judge = Judge(task, run, samples, splitter, store, progress, len(splits))
@@ -117,6 +120,16 @@ def run(
         if not keep:
             shutil.rmtree(Path(out) / "work", ignore_errors=True)
     return result
+
+
+def _sound(samples: Samples, splitter: Splitter) -> list[Finding]:
+    """What is to be said of the blocks that are left out; refused where they set nothing apart."""
+    found = split_findings(samples, splitter)
+    for finding in found:
+        if finding.level == "error":
+            fix = suggestion(samples, splitter)
+            raise LeakError(finding.text, where="split in space", fix=fix)
+    return found
 
 
 def _given(task: Task, data: xr.Dataset) -> Task:

@@ -94,6 +94,20 @@ class Evidence:
         text = f"{keep} of {n} test samples were audited, because '{self.probe}' predicts slowly"
         self.note("info", text, "samples")
 
+    @property
+    def doubted(self) -> bool:
+        """Whether something speaks against the split that was given."""
+        return any(f.where == "split" and f.level != "info" for f in self.findings)
+
+    @property
+    def called(self) -> str:
+        """What the split is called: honest only if nothing speaks against it."""
+        return "split as given" if self.doubted else "honest split"
+
+    def kind(self, kind: str) -> str:
+        """Name of the random split, or of the one given."""
+        return self.called if kind == "honest" else f"{kind} split"
+
     def model(self, name: str) -> Model:
         """An unfitted model with the run's settings."""
         return self.task.model(name, self.run.models.get(name))
@@ -152,11 +166,13 @@ def _random_against_honest(e: Evidence) -> None:
         e.add_interval("gap", "random against honest", metric, gap)
         random, honest = (float(metric.value(s[k].sum(axis=0))) for s in (theirs, mine))
         said.append(
-            f"{_words(metric.name)} {random:.3g} in random folds, {honest:.3g} in the honest split "
+            f"{_words(metric.name)} {random:.3g} in random folds, {honest:.3g} in the {e.called} "
             f"(gap {_interval(gap)})"
         )
         flattered += [_words(metric.name)] if gap.low > 0 else []
     verdict = f"a random split flatters {' and '.join(flattered)}" if flattered else "no gap shown"
+    if e.doubted and not flattered:
+        verdict = "no gap shown, which means little: the split itself may leak, see above"
     text = f"'{e.probe}': {'; '.join(said)}: {verdict}"
     e.note("warning" if flattered else "info", text, "random split")
     _skill(e, [e.gain(k, a, b) for k, (a, b) in enumerate(zip(mine, base, strict=True))])
@@ -169,7 +185,7 @@ def _skill(e: Evidence, gains: Sequence[Interval]) -> None:
         verdict = "" if gain.low > 0 else ", WORSE" if gain.high < 0 else ", no skill shown"
         said.append(f"{_words(metric.name)} gain {_interval(gain)}{verdict}")
         level = level if gain.low > 0 else "warning"
-    text = f"'{e.probe}' against the baseline '{e.task.baseline}' in the honest split: "
+    text = f"'{e.probe}' against the baseline '{e.task.baseline}' in the {e.called}: "
     e.note(level, text + "; ".join(said), "skill")
 
 
@@ -222,7 +238,7 @@ def _coordinates(e: Evidence) -> None:
         )
         alone += [metric.name] if less.low <= 0 and more.low > 0 and not declared else []
     tail = ": most of the skill may be a map or a calendar" if alone else ""
-    reached = f"{text} reaches in the honest split {'; '.join(said)}{tail}"
+    reached = f"{text} reaches in the {e.called} {'; '.join(said)}{tail}"
     e.note("warning" if alone else "info", reached, "coordinates only")
 
 
@@ -240,7 +256,7 @@ def _duplicates(e: Evidence) -> None:
         e.add("near duplicates across the split", kind, "share of test samples", near / n, n=n)
         found[kind] = (exact, near, n)
     said = [
-        f"{exact} of {n} test samples in the {kind} split have the very inputs of a training "
+        f"{exact} of {n} test samples in the {e.kind(kind)} have the very inputs of a training "
         f"sample, {near} more almost the same"
         for kind, (exact, near, n) in found.items()
     ]
@@ -272,7 +288,7 @@ def _places(e: Evidence) -> None:
         shares[kind] = float(shared.mean())
         e.add("shared places", kind, "share of test samples", shares[kind], n=len(shared))
     text = (
-        f"{100 * shares['honest']:.1f} % of the test samples of the honest split, "
+        f"{100 * shares['honest']:.1f} % of the test samples of the {e.called}, "
         f"{100 * shares['random']:.1f} % of a random one, are at a place that was trained on "
         "(to 0.01 in x and y)"
     )
@@ -297,7 +313,7 @@ def _distances(e: Evidence) -> None:
             low, mid = np.percentile(d, [5, 50])
             e.add(item, kind, "median to the nearest training sample", mid, n=len(d), units=units)
             e.add(item, kind, "5 % of the test samples are nearer than", low, n=len(d), units=units)
-            said.append(f"{mid:.3g} (5 % are within {low:.3g}) in the {kind} split")
+            said.append(f"{mid:.3g} (5 % are within {low:.3g}) in the {e.kind(kind)}")
         text = f"median {item} from a test sample to the nearest training sample, in {units}: "
         e.note("info", text + ", ".join(said), "distance")
     if not found:

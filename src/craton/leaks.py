@@ -13,10 +13,11 @@ Roberts et al. 2017, doi:10.1111/ecog.02881 (cross-validation under dependence).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from craton.blocks import split_findings, suggestion
 from craton.checks import Finding
 from craton.errors import CratonError, LeakError
 from craton.independence import audit
@@ -24,7 +25,7 @@ from craton.leak_items import ITEMS, Evidence
 from craton.models.base import Fitting, Model
 from craton.result import Progress, Result, RunConfig, silent
 from craton.samples import Samples
-from craton.splits import Split
+from craton.splits import Split, Splitter
 from craton.task import Task
 
 NUMBERS = ("item", "split", "what", "value", "low", "high", "n", "units")
@@ -68,10 +69,12 @@ def leak_audit(result: Result, progress: Progress = silent) -> LeakAudit:
     """
     candidates = [n for n in result.task.models if n in result.fitted[0]]
     fitted = [{n: f.model for n, f in models.items()} for models in result.fitted]
+    doubts = [f for f in result.findings if f.where == "split"]
     evidence = Evidence(
         result.task, result.run, result.samples, result.splits, result.splitter,
         result.metrics[:2], candidates[0], fitted, progress,
     )  # fmt: skip
+    evidence.findings[:0] = doubts
     return _audit(evidence)
 
 
@@ -106,7 +109,7 @@ def quick_audit(run: RunConfig, task: Task | None = None, progress: Progress = s
     if task.coordinates_only:
         names[task.coordinates_only] = None
     fitted: list[Mapping[str, Model]] = []
-    refused = _refused(samples, splits)
+    refused = _refused(samples, splitter, splits)
     for i, split in enumerate(splits):
         progress(i, len(splits), f"leak audit: honest split {split.name}")
         train = samples.take(split.train)
@@ -116,13 +119,18 @@ def quick_audit(run: RunConfig, task: Task | None = None, progress: Progress = s
     evidence = Evidence(
         task, run, samples, splits, splitter, metrics, candidates[0], fitted, progress
     )
-    evidence.findings += refused
+    evidence.findings[:0] = refused
     return _audit(evidence)
 
 
-def _refused(samples: Samples, splits: list[Split]) -> list[Finding]:
-    """The splits that a run would refuse."""
+def _refused(samples: Samples, splitter: Splitter, splits: list[Split]) -> list[Finding]:
+    """What speaks against the split, and the splits that a run would refuse."""
     found = []
+    for finding in split_findings(samples, splitter):
+        if finding.level == "error":
+            text = f"a run would refuse this split: {finding.text}. To mend it: "
+            finding = replace(finding, text=text + suggestion(samples, splitter))
+        found.append(finding)
     for split in splits:
         try:
             audit(samples.index, split)

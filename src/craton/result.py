@@ -131,7 +131,11 @@ class Result:
         return next(s for s in self.scores if s.model == model and s.metric == metric)
 
     def verdict(self) -> str:
-        """One sentence: is the selected model better than the baseline?"""
+        """Is the selected model better than the baseline, and does the split let us say so?"""
+        doubts = [f.text for f in self.findings if f.where == "split" and f.level == "warning"]
+        return " ".join([self._gain(), *(f"But doubt the split: {text}." for text in doubts)])
+
+    def _gain(self) -> str:
         s = self.score(self.selected, self.metrics[0].name)
         base, what = self.task.baseline, self.metrics[0].name.replace("_", " ")
         if s.model == base:

@@ -13,6 +13,7 @@ import pandas as pd
 import pydantic
 import xarray as xr
 
+from craton.blocks import suggestion
 from craton.checks import Finding
 from craton.config import Config
 from craton.data.registry import locate
@@ -47,7 +48,9 @@ class TableConfig(Config):
     x, y, group, time : str
         Columns with the place, the group, the issue time.
     block, buffer : float
-        Side of the spatial blocks and width kept free around them, in the units of `x` and `y`.
+        Side of the spatial blocks and width kept free around them, in the units of `x` and `y`
+        (degrees, metres): wider than the distance over which neighbours have alike targets. Leave
+        `block` out, and craton names a side that the data ask for.
     splits : int
         Outer folds of a split by group or in space.
     test_from : float or str
@@ -138,11 +141,15 @@ def splitter(config: TableConfig, samples: Samples) -> Splitter:
         border = config.test_from
         inner = border * 0.8 if isinstance(border, float) else border
         return ForwardInTime(inner, border, block="10h" if config.ordered else "30D")
+    in_space = (
+        f"{suggestion(samples)}"
+        if config.x and config.y
+        else ("--set x=COLUMN --set y=COLUMN --set block=SIDE (in their units)")
+    )
     raise ConfigError(
         "nothing says which rows are independent, so no honest split can be made",
         where="table-classification",
-        fix="--set group=COLUMN, or --set x=.. --set y=.. --set block=SIZE, or --set time=COLUMN, "
-        "or --set ordered=true",
+        fix=f"{in_space}, or --set group=COLUMN, or --set time=COLUMN, or --set ordered=true",
     )
 
 
