@@ -29,16 +29,20 @@ from craton import bundle
 from craton.data.earthquakenpp import FILES
 from craton.io.catalog import read_catalog
 from craton.io.geodesy import project
-from craton.metrics import Metric
 from craton.models.physics.etas import EtasParameters, Events, fit
 from craton.models.physics.etas_background import as_polygon, border_distance
 from craton.models.physics.etas_history import on_sphere
-from craton.models.physics.etas_neural import Catalog, Network, NeuralEtas, describe, train
+from craton.models.physics.etas_neural import (
+    Catalog,
+    Network,
+    NeuralEtas,
+    describe,
+    information_gain,
+    train,
+)
 from craton.models.physics.etas_scores import benchmark_events, next_event_scores
-from craton.uncertainty import paired_gain
 
 RESULTS = Path(__file__).parent / "results" / "earthquakenpp"
-MEAN = Metric("log-likelihood", "higher", lambda o, p: o, lambda t: t[..., 0] / t[..., 1])
 
 
 class Series:
@@ -100,10 +104,8 @@ class Series:
 
 
 def gain(score: Any, other: Any, time: np.ndarray) -> dict[str, float]:
-    """Gain in total log-likelihood per event, over blocks of 30 days."""
-    stats = [np.c_[s.temporal + s.spatial, np.ones(s.event.size)] for s in (score, other)]
-    blocks = ((time[score.event] - time[score.event[0]]) // 30).astype(int)
-    found = paired_gain(MEAN, *stats, blocks)
+    """Gain in total log-likelihood per event, with its 95 % interval."""
+    found = information_gain(score, other, time)
     return {"gain": found.score, "low": found.low, "high": found.high}
 
 

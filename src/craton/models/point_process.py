@@ -21,7 +21,7 @@ from craton.errors import DataError
 from craton.models.base import Fitting, Model, State, need
 from craton.models.physics.etas import fit as fit_etas
 from craton.models.physics.etas_background import Density, KernelDensity, UniformDensity
-from craton.models.physics.etas_forecast import forecast_windows
+from craton.models.physics.etas_forecast import CellForecast, forecast_windows
 from craton.models.physics.etas_parameters import EtasParameters, Events
 from craton.models.simulated import Simulated, simulated_variables
 from craton.samples import Inputs, Samples
@@ -92,7 +92,7 @@ class PointProcess(Model):
         inputs, region = train.inputs(), Region.of(train)
         events = inputs["all_events"]
         window = (float(inputs["t0"].min()), float(inputs["t0"].max()))
-        inside = _inside(events, region)
+        inside = inside_region(events, region)
         learn = inside & (events[:, 0] >= window[0]) & (events[:, 3] >= region.mc)
         if learn.sum() < 20:
             raise DataError(
@@ -197,7 +197,7 @@ class UniformPoisson(PointProcess):
 
     def _draw(self, start: float, end: float, n: int, region: Region) -> Simulated:
         """Catalogues of independent events."""
-        rng = np.random.default_rng(_seed(start))
+        rng = np.random.default_rng(issue_seed(start))
         number = rng.poisson(self.rate * (end - start), n)
         k = int(number.sum())
         x, y = self.density.sample(rng, k)
@@ -257,9 +257,12 @@ class ETAS(PointProcess):
         seed: int = 0
 
     start: EtasParameters | None = None
+    start_density: KernelDensity | None = None
 
     def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         self.start = EtasParameters(*(float(v) for v in arrays["parameters"]))
+        density = _density_from(arrays)
+        self.start_density = density if isinstance(density, KernelDensity) else None
         return self
 
     def _learn(
@@ -280,7 +283,8 @@ class ETAS(PointProcess):
         found = fit_etas(
             Events(*(np.ascontiguousarray(events[:, k]) for k in range(4))), learn, window,
             mc=region.mc, region=region.outline, background=self.config.background,
-            delta_m=region.delta_m, start=self.start, progress=progress,
+            delta_m=region.delta_m, start=self.start, start_background=self.start_density,
+            progress=progress,
         )  # fmt: skip
         self.parameters, self.density = found.parameters, found.background
 
@@ -294,21 +298,9 @@ class ETAS(PointProcess):
         windows = forecast_windows(
             self.parameters, Events(*(np.ascontiguousarray(history[:, k]) for k in range(4))),
             start, ends.tolist(), region.cells, self.on_cells, (region.mc, *region.thresholds),
-            m_max=M_MAX, n_catalogs=n, seed=self.config.seed + _seed(start),
+            m_max=M_MAX, n_catalogs=n, seed=self.config.seed + issue_seed(start),
         )  # fmt: skip
-        found = []
-        for whole, *larger in windows:
-            e = whole.catalogs
-            found.append(
-                Window(
-                    whole.counts,
-                    np.stack([f.probability for f in larger]),
-                    np.quantile(whole.number, QUANTILES, method="inverted_cdf").astype(float),
-                    np.array([f.probability_any for f in larger]),
-                    Simulated(e.catalog, e.time, e.x, e.y, e.magnitude, n) if simulations else None,
-                )
-            )
-        return found
+        return [simulated_window(w, n if simulations else 0) for w in windows]
 
     def state(self) -> State:
         values = [getattr(self.parameters, n) for n in EtasParameters.__dataclass_fields__]
@@ -321,6 +313,22 @@ class ETAS(PointProcess):
         return self
 
 
+def simulated_window(found: list[CellForecast], keep: int) -> Window:
+    """A window from forecasts of all events and of those above each threshold.
+
+    `keep` is the number of simulated catalogues if these are kept, else 0.
+    """
+    whole, *larger = found
+    e = whole.catalogs
+    return Window(
+        whole.counts,
+        np.stack([f.probability for f in larger]),
+        np.quantile(whole.number, QUANTILES, method="inverted_cdf").astype(float),
+        np.array([f.probability_any for f in larger]),
+        Simulated(e.catalog, e.time, e.x, e.y, e.magnitude, keep) if keep else None,
+    )
+
+
 def _history(inputs: Inputs, i: int) -> Floats:
     """Events that the window may know, in order of time."""
     events = inputs["all_events"][: int(inputs["n_history"][i])]
@@ -329,7 +337,8 @@ def _history(inputs: Inputs, i: int) -> Floats:
     return events[np.argsort(events[:, 0], kind="stable")]
 
 
-def _inside(events: Floats, region: Region) -> NDArray[np.bool_]:
+def inside_region(events: Floats, region: Region) -> NDArray[np.bool_]:
+    """Tell which events (rows of time, x, y, magnitude) lie in the region."""
     from craton.models.physics.etas_background import inside_polygon
 
     return np.asarray(inside_polygon(events[:, 1], events[:, 2], region.outline))
@@ -351,7 +360,7 @@ def _above(beta: float, mc: float, magnitudes: ArrayLike) -> Floats:
     return np.asarray((np.exp(-beta * (m - mc)) - top) / (1 - top))
 
 
-def _seed(start: float) -> int:
+def issue_seed(start: float) -> int:
     """The same window gets the same catalogues in whatever batch it is predicted."""
     return round(start * 1440) % 1_000_003
 

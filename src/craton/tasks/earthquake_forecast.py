@@ -37,6 +37,7 @@ from craton.io.fdsn import PREFIX, read_fdsn
 from craton.io.forecast_cells import Outline, bounding_outline, in_cells
 from craton.issue import issue_time, parse_time
 from craton.metrics import Metric, binary_log_loss, coverage, crps, poisson_log_likelihood
+from craton.models.neural_etas import NeuralETAS
 from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson
 from craton.report.section import Section
 from craton.result import Result
@@ -256,7 +257,7 @@ TASK = Task(
     resolve=resolve,
     samples=samples,
     splitter=splitter,
-    models={"etas-kernel-background": ETAS(background="kernel")},
+    models={"etas-neural": NeuralETAS(), "etas-kernel-background": ETAS(background="kernel")},
     baselines={
         "poisson": UniformPoisson(),
         "smoothed-seismicity": SmoothedSeismicity(),

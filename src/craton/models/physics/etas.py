@@ -168,6 +168,7 @@ def fit(
     delta_m: float = 0.0,
     beta: float | None = None,
     start: EtasParameters | None = None,
+    start_background: KernelDensity | None = None,
     rounds: int = 3,
     max_branching: float = 0.999,
     neighbours: int = 5,
@@ -199,6 +200,8 @@ def fit(
         Exponent of magnitudes; by default its maximum-likelihood estimate from the targets.
     start : EtasParameters, optional
         Where to start from.
+    start_background : KernelDensity, optional
+        Kernel density to start from, of an earlier fit; it is then re-estimated once.
     rounds : int
         Fits with a re-estimated kernel density.
     max_branching : float
@@ -241,6 +244,8 @@ def fit(
     again = rounds if background == "kernel" else 0
     x, y = events.x[index], events.y[index]
     own: Floats = chosen.at(x, y)
+    if start_background is not None and again:
+        again, own = 1, start_background.at_other_points(x, y)
     evaluations = 0
     for turn in range(again + 1):
         stage = f"fit {turn + 1} of {again + 1}"

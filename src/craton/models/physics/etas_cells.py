@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from craton.errors import ConfigError
 from craton.models.physics._jit import LN2, exp2, jit, log2
 from craton.models.physics.etas_kernels import Floats, Ints
-from craton.models.physics.etas_parameters import EtasParameters
 
 
 def checked_cells(cells: ArrayLike) -> Floats:
@@ -39,19 +38,33 @@ def _covered(x: Floats, y: Floats, cells: Floats) -> NDArray[np.bool_]:
 
 
 def spread(
-    p: EtasParameters, x: Floats, y: Floats, magnitude: Floats, mean: Floats, bounds: Ints,
-    cells: Floats,
-) -> Floats:  # fmt: skip
-    """Sum of ``mean`` times the share of each event in each cell, by group of events."""
+    x: Floats, y: Floats, zone: Floats, mean: Floats, rho: float, bounds: Ints, cells: Floats
+) -> Floats:
+    """Sum of ``mean`` times the share of each event in each cell, by group of events.
+
+    Parameters
+    ----------
+    x, y, zone, mean : numpy.ndarray, shape (events,)
+        Places in km, D in km2 of the space kernel ``(r**2 + D)**-(1 + rho)``, expected offspring.
+    rho : float
+        Exponent of the kernel.
+    bounds : numpy.ndarray of int, shape (groups + 1,)
+        Where each group begins and the last ends.
+    cells : numpy.ndarray, shape (cells, 4)
+        Rectangles x0, x1, y0, y1 in km.
+
+    Returns
+    -------
+    numpy.ndarray, shape (groups, cells)
+    """
     group = np.repeat(np.arange(bounds.size - 1), np.diff(bounds))
     order = np.lexsort((x, group))
-    x, y, mean = x[order], y[order], mean[order]
-    zone = p.zone(magnitude[order])
+    x, y, zone, mean = x[order], y[order], zone[order], mean[order]
     # log2 of mean times the normalised kernel without its power of r2 + D.
     with np.errstate(divide="ignore"):
-        level = np.log2(mean * p.rho / np.pi) + p.rho * np.log2(zone)
+        level = np.log2(mean * rho / np.pi) + rho * np.log2(zone)
     level = np.maximum(level, -900.0)
-    return np.asarray(_spread_kernel(x, y, zone, mean, level, p.rho, bounds, cells))
+    return np.asarray(_spread_kernel(x, y, zone, mean, level, rho, bounds, cells))
 
 
 @jit(parallel=True)

@@ -104,8 +104,8 @@ def expected_counts(
         cut = int(np.searchsorted(np.cumsum(mean[order]), negligible * mean.sum()))
         chosen = np.sort(order[cut:])
         triggered = spread(
-            parameters, history.x[chosen], history.y[chosen], history.magnitude[chosen],
-            mean[chosen], np.array([0, chosen.size]), box,
+            history.x[chosen], history.y[chosen], parameters.zone(history.magnitude[chosen]),
+            mean[chosen], parameters.rho, np.array([0, chosen.size]), box,
         )[0]  # fmt: skip
     return CellRates(flat, triggered)
 
@@ -233,23 +233,36 @@ def forecast_windows(
     for end in ends:
         first = expected_counts(parameters, history, (start, end), box, background)
         events = whole.before(end)
-        found.append(
-            _forecasts(parameters, first, events, (start, end), box, magnitudes, m_max, n_catalogs)
-        )
+        later = np.zeros((n_catalogs, len(box)))
+        if events.time.size:
+            mean = _expected_offspring(parameters, events.time, events.magnitude, (start, end))
+            bounds = np.searchsorted(events.catalog, np.arange(n_catalogs + 1))
+            zone = parameters.zone(events.magnitude)
+            later = spread(events.x, events.y, zone, mean, parameters.rho, bounds, box)
+        found.append(cell_forecasts(parameters, first, later, events, box, magnitudes, m_max))
     return found
 
 
-def _forecasts(
-    parameters: EtasParameters, first: CellRates, events: Catalogs, window: tuple[float, float],
-    box: Floats, magnitudes: Sequence[float], m_max: float, n_catalogs: int,
+def cell_forecasts(
+    parameters: EtasParameters, first: CellRates, later: Floats, events: Catalogs, box: Floats,
+    magnitudes: Sequence[float], m_max: float,
 ) -> list[CellForecast]:  # fmt: skip
-    """Forecasts of one window for each magnitude."""
-    later = np.zeros((n_catalogs, len(box)))
-    if events.time.size:
-        mean = _expected_offspring(parameters, events.time, events.magnitude, window)
-        bounds = np.searchsorted(events.catalog, np.arange(n_catalogs + 1))
-        later = spread(parameters, events.x, events.y, events.magnitude, mean, bounds, box)
-    direct = first.background + first.triggered
+    """Forecasts of one window for each magnitude.
+
+    Parameters
+    ----------
+    parameters : EtasParameters
+        Of the magnitudes.
+    first : CellRates
+        Background and direct offspring of the history, by cell.
+    later : numpy.ndarray, shape (catalogues, cells)
+        What the simulated events of each catalogue are expected to trigger in the window.
+    events : Catalogs
+        The simulated events.
+    box, magnitudes, m_max
+        As in `forecast_windows`.
+    """
+    direct, n_catalogs = first.background + first.triggered, len(later)
     inside = in_any(events.x, events.y, box)
     found = []
     for least in magnitudes:

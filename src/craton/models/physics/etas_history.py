@@ -146,6 +146,18 @@ def _counts(
     out[k], out[k + 1], out[k + 2] = nearest, largest, since
 
 
+_EXCESS = 2 * DECAYS.size * REACHES.size + 5
+"""Column of `past_features` that holds the excess; the next one holds it cut at one."""
+
+
+def with_excess(features: NDArray[np.float32], excess: Floats) -> NDArray[np.float32]:
+    """Features of events that come where and when others did, but have other magnitudes."""
+    changed = features.copy()
+    changed[:, _EXCESS] = excess
+    changed[:, _EXCESS + 1] = np.minimum(excess, 1.0)
+    return changed
+
+
 def past_features(
     time: Floats, place: Floats, excess: Floats, rate: Floats, density: Floats, border: Floats,
     scale: float,

@@ -44,6 +44,8 @@ from craton.models.physics.etas_mixture import (
 )
 from craton.models.physics.etas_near import near_pairs
 from craton.models.physics.etas_parameters import LN10, EtasParameters
+from craton.models.physics.etas_scores import NextEventScores
+from craton.uncertainty import Interval, paired_gain
 
 WIDTHS = 2.0 ** np.arange(-2.0, 6.0)
 """Widths of the background densities in units of the catalogue's length scale."""
@@ -154,6 +156,31 @@ class Score(NamedTuple):
     rate: Floats
 
 
+def _mean(total: Floats) -> Floats:
+    return np.asarray(total[..., 0] / total[..., 1])
+
+
+class _Mean:
+    """What `paired_gain` wants to know of a mean."""
+
+    value = staticmethod(_mean)
+    gain = staticmethod(np.subtract)
+
+
+def information_gain(score: Score, other: Score | NextEventScores, time: Floats) -> Interval:
+    """Gain in log-likelihood per event over another model, with its 95 % interval.
+
+    Parameters
+    ----------
+    score, other : Score
+        Of the same events.
+    time : numpy.ndarray, shape (events,)
+        Days; events are resampled in blocks of 30 days.
+    """
+    a, b = (np.c_[s.temporal + s.spatial, np.ones(s.event.size)] for s in (score, other))
+    return paired_gain(_Mean, a, b, (time[score.event] // 30).astype(int))
+
+
 class _PairRates(torch.autograd.Function):
     """Triggered rates at targets; gradients by source."""
 
@@ -250,6 +277,26 @@ class NeuralEtas(nn.Module):
         level = torch.exp(log_kappa) / by_time.sum(dim=1)
         return level, table, u, v
 
+    def weights(
+        self, features: NDArray[np.float32], excess: Floats
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Level, table and factors of events as numbers, without dropout."""
+        self.eval()
+        with torch.no_grad():
+            given = torch.from_numpy(features), torch.from_numpy(excess).float()
+            level, table, u, v = (a.double().numpy() for a in self.triggering(*given))
+        return level, table, u, v
+
+    @property
+    def nu(self) -> float:
+        """Background events a day."""
+        return float(torch.exp(self.log_nu.detach().double()))
+
+    @property
+    def shares(self) -> Floats:
+        """Share of each background density, the first uniform; shape (widths + 1,)."""
+        return np.asarray(torch.softmax(self.beta.detach().double(), 0).numpy())
+
     def log_likelihood(self, part: _Part, features: Any, excess: Any) -> Any:
         """Log-likelihood per target of a window, nats."""
         level, table, u, v = self.triggering(features, excess)
@@ -264,13 +311,8 @@ class NeuralEtas(nn.Module):
         index = np.flatnonzero((catalog.time >= window[0]) & (catalog.time < window[1]))
         if not index.size:
             raise DataError(f"no event falls into the window {window} (days)")
-        self.eval()
-        with torch.no_grad():
-            features = torch.from_numpy(catalog.features)
-            excess = torch.from_numpy(catalog.excess).float()
-            level, table, u, v = (a.double().numpy() for a in self.triggering(features, excess))
-            nu = float(torch.exp(self.log_nu.double()))
-            share = torch.softmax(self.beta.double(), 0).numpy()
+        level, table, u, v = self.weights(catalog.features, catalog.excess)
+        nu = self.nu
         triggered = exact_rates(
             index, catalog.time, catalog.place, self.stretch(catalog.excess), level, table, u, v
         )
@@ -278,7 +320,7 @@ class NeuralEtas(nn.Module):
         moments = np.concatenate([[window[0]], catalog.time[index], [window[1]]])
         rate, integral = rate_in_time(catalog.time, by_scale, moments)
         in_time = nu + rate[1:-1]
-        in_space = nu * (catalog.density[index] @ share) + triggered
+        in_space = nu * (catalog.density[index] @ self.shares) + triggered
         # The benchmark counts triggered events from the first test event on.
         waited = np.diff(catalog.time[index], prepend=window[0])
         expected = nu * waited + np.diff(integral[1:-1], prepend=integral[1])
@@ -321,6 +363,7 @@ def train(
     *,
     gamma: float,
     network: Network,
+    initial: NeuralEtas | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Trained:
     """Train on the events of a window, until the events of another gain no more.
@@ -335,23 +378,28 @@ def train(
         Growth of D with magnitude, of the base model.
     network : Network
         Settings.
+    initial : NeuralEtas, optional
+        A model to go on from, for ``network.steps`` steps.
     progress : callable, optional
         Called with step, steps and a text.
     """
     torch.manual_seed(network.seed)
-    model = NeuralEtas(catalog.features.shape[1], gamma, network)
+    model = deepcopy(initial) if initial else NeuralEtas(catalog.features.shape[1], gamma, network)
     fit = _parts(catalog, window, model, MOST)
     held = _parts(catalog, validation, model)[0] if validation else None
     known = catalog.time < window[1]
     features, excess = torch.from_numpy(catalog.features), torch.from_numpy(catalog.excess).float()
-    model.centre.copy_(features[known].mean(dim=0))  # type: ignore[operator]
-    model.spread.copy_(features[known].std(dim=0) + 1e-6)  # type: ignore[operator]
-    model.log_nu.data.fill_(math.log(0.3 * fit[0].n / fit[0].days))
+    if initial is None:
+        model.centre.copy_(features[known].mean(dim=0))  # type: ignore[operator]
+        model.spread.copy_(features[known].std(dim=0) + 1e-6)  # type: ignore[operator]
+        model.log_nu.data.fill_(math.log(0.3 * fit[0].n / fit[0].days))
     history: list[tuple[int, float, float]] = []
     model.network = replace(network, hidden=0)
     plain = [model.log_nu, model.beta, model.kappa, model.table]
-    start = torch.optim.Adam(plain, lr=0.05, betas=(0.9, 0.98))
-    _steps(model, start, network.start, fit, held, features, excess, 10**9, history, progress)
+    if initial is None or not network.hidden:
+        start = torch.optim.Adam(plain, lr=0.02 if initial else 0.05, betas=(0.9, 0.98))
+        steps = network.steps if initial else network.start
+        _steps(model, start, steps, fit, held, features, excess, 10**9, history, progress)
     plain_model, model.network, best = deepcopy(model), network, 0
     if network.hidden:
         groups = [

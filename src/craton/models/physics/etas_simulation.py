@@ -36,7 +36,7 @@ class Catalogs(NamedTuple):
         kept = self.time < end
         place = np.cumsum(kept) - 1
         parent = np.where(self.parent >= 0, place[np.maximum(self.parent, 0)], self.parent)
-        return _join([self._replace(parent=parent)], kept) if kept.size else self
+        return join([self._replace(parent=parent)], kept) if kept.size else self
 
 
 def draw_magnitudes(
@@ -131,7 +131,7 @@ def simulate(
     first = parts[0]
     if history is not None and history.time.size:
         parts.append(_aftershocks_of_history(room, history, n_catalogs, rng))
-        first = _join(parts)
+        first = join(parts)
     parts, total, last, offset = [first], first.time.size, first, 0
     while last.time.size:
         room.check(total)
@@ -140,7 +140,7 @@ def simulate(
         parts.append(born)
         total += born.time.size
         last = born
-    return _ordered(_join(parts))
+    return ordered(join(parts))
 
 
 class _Room(NamedTuple):
@@ -157,14 +157,25 @@ class _Room(NamedTuple):
         return np.asarray(time_integral(self.table, self.parameters.c, moment - time))
 
     def check(self, expected: float) -> None:
-        if expected > self.max_events:
-            ratio = self.parameters.branching_ratio(self.m_max)
-            raise ModelError(
-                f"the simulation grows beyond {self.max_events} events "
-                f"(branching ratio {ratio:.3g} up to magnitude {self.m_max})",
-                fix="check the parameters (below 1 is stable), shorten the window, or ask for "
-                "fewer catalogues",
-            )
+        check_size(expected, self.max_events, self.parameters, self.m_max)
+
+
+def check_size(expected: float, most: int, parameters: EtasParameters, m_max: float) -> None:
+    """Refuse a simulation that explodes.
+
+    Raises
+    ------
+    ModelError
+        If more events are expected than allowed.
+    """
+    if expected > most:
+        ratio = parameters.branching_ratio(m_max)
+        raise ModelError(
+            f"the simulation grows beyond {most} events "
+            f"(branching ratio {ratio:.3g} up to magnitude {m_max})",
+            fix="check the parameters (below 1 is stable), shorten the window, or ask for "
+            "fewer catalogues",
+        )
 
 
 def _founders(room: _Room, background: Density, n: int, rng: np.random.Generator) -> Catalogs:
@@ -244,12 +255,14 @@ def _born(
     )
 
 
-def _join(parts: list[Catalogs], order: Any = ...) -> Catalogs:
+def join(parts: list[Catalogs], order: Any = ...) -> Catalogs:
+    """Put catalogues behind each other, or take some rows."""
     columns: Any = [np.concatenate(column)[order] for column in zip(*parts, strict=True)]
     return Catalogs(*columns)
 
 
-def _ordered(events: Catalogs) -> Catalogs:
+def ordered(events: Catalogs) -> Catalogs:
+    """Order by catalogue and time; parents are renumbered."""
     order = np.lexsort((events.time, events.catalog))
     place = np.empty(order.size, dtype=np.int64)
     place[order] = np.arange(order.size)
@@ -257,4 +270,4 @@ def _ordered(events: Catalogs) -> Catalogs:
     if order.size:
         parent = np.where(parent >= 0, place[np.maximum(parent, 0)], parent)
     moved = events._replace(parent=parent)
-    return _join([moved], order)
+    return join([moved], order)

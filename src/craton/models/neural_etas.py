@@ -1,0 +1,213 @@
+"""ETAS with a network that reads the recent past, as a forecast by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from craton.config import Config
+from craton.models.base import Fitting, State, need, sub_state
+from craton.models.physics.etas import fit as fit_etas
+from craton.models.physics.etas_background import border_distance, polygon_area
+from craton.models.physics.etas_neural import (
+    WIDTHS,
+    Catalog,
+    Network,
+    NeuralEtas,
+    Score,
+    describe,
+    information_gain,
+    train,
+)
+from craton.models.physics.etas_neural_forecast import Past, PastDensity, forecast_windows
+from craton.models.physics.etas_parameters import EtasParameters, Events
+from craton.models.point_process import (
+    M_MAX,
+    Floats,
+    OnCells,
+    PointProcess,
+    Region,
+    Window,
+    inside_region,
+    issue_seed,
+    simulated_window,
+)
+from craton.samples import Samples
+
+HELD = 0.2
+"""Share of the training window, its end, that decides on the network."""
+
+MORE = 40
+"""Steps of training on the whole window, after the choice and in an update."""
+
+
+class Choice(NamedTuple):
+    """What the held-out end of training said of the network: gain per event, and steps taken."""
+
+    gain: float
+    low: float
+    high: float
+    steps: int
+
+
+class NeuralETAS(PointProcess):
+    """ETAS whose kernels are free and whose triggering a network reads off the recent past.
+
+    The network is kept only if it gains on the last fifth of the training window with its lower
+    bound above zero (95 %, blocks of 30 days); then all is trained again on the whole window. See
+    `craton.models.physics.etas_neural`.
+    """
+
+    class Config(Config):
+        """Settings: hidden units and most steps of the network; simulations a window, seed."""
+
+        hidden: int = 64
+        steps: int = 400
+        catalogs: int = 200
+        seed: int = 0
+
+    start: State | None = None
+    model: NeuralEtas
+
+    def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        self.start = dict(arrays)
+        return self
+
+    def _learn(
+        self,
+        events: Floats,
+        learn: NDArray[np.bool_],
+        window: tuple[float, float],
+        region: Region,
+        fitting: Fitting,
+    ) -> None:
+        events = events[inside_region(events, region) & (events[:, 3] >= region.mc)]
+        self.scale = float(np.sqrt(polygon_area(region.outline) / max(len(events), 1)))
+        network = Network(hidden=self.config.hidden, steps=self.config.steps, seed=fitting.seed)
+
+        def progress(done: int, total: int, text: str) -> None:
+            fitting.progress(done, total, f"{text}, step")
+
+        if self.start is not None:
+            self.with_state(self.start)
+            self._finish(self.model, events, window, region, network, progress)
+            return
+        split = window[1] - HELD * (window[1] - window[0])
+        parts = (window[0], split), (split, window[1])
+        self.base = self._etas(events, parts[0], region, None)
+        catalog = self._describe(events, region)
+        tried = train(catalog, *parts, gamma=self.base.gamma, network=network, progress=progress)
+        self.choice = _choice(
+            tried.model.score(catalog, parts[1]), tried.plain.score(catalog, parts[1]),
+            catalog.time, tried.steps,
+        )  # fmt: skip
+        self.base = self._etas(events, window, region, self.base)
+        catalog = self._describe(events, region)
+        kept = self.choice.low > 0
+        self._finish(
+            tried.model if kept else tried.plain, events, window, region, network, progress
+        )
+
+    def _finish(
+        self, model: NeuralEtas, events: Floats, window: tuple[float, float], region: Region,
+        network: Network, progress: Any,
+    ) -> None:  # fmt: skip
+        """Take some steps more from a model, on the whole window."""
+        self.base = self._etas(events, window, region, self.base)
+        catalog = self._describe(events, region)
+        more = replace(network, hidden=model.network.hidden, steps=MORE)
+        self.model = train(
+            catalog, window, None, gamma=model.gamma, network=more, initial=model,
+            progress=progress,
+        ).model  # fmt: skip
+        self.density = self._background(events, catalog, region)
+
+    def _background(self, events: Floats, catalog: Catalog, region: Region) -> PastDensity:
+        likely = catalog.rate[:, 0] / catalog.rate.sum(axis=1)
+        return PastDensity.of(
+            events[:, 1], events[:, 2], likely, WIDTHS * self.scale, self.model.shares,
+            region.outline,
+        )  # fmt: skip
+
+    def _etas(
+        self, events: Floats, window: tuple[float, float], region: Region, start: Any
+    ) -> EtasParameters:
+        known = events[events[:, 0] < window[1]]
+        columns = (np.ascontiguousarray(known[:, k]) for k in range(4))
+        return fit_etas(
+            Events(*columns), known[:, 0] >= window[0], window, mc=region.mc,
+            region=region.outline, delta_m=region.delta_m, start=start,
+        ).parameters  # fmt: skip
+
+    def _describe(self, events: Floats, region: Region) -> Catalog:
+        time, x, y, magnitude = (np.ascontiguousarray(events[:, k]) for k in range(4))
+        place = np.stack([x, y, np.zeros_like(x)])
+        return describe(
+            time, place, np.stack([x, y]), magnitude,
+            border_distance(x, y, region.outline), self.base, polygon_area(region.outline),
+            self.scale,
+        )  # fmt: skip
+
+    def predict(self, samples: Samples) -> xr.Dataset:
+        region, events = Region.of(samples), samples.inputs()["all_events"]
+        events = events[np.argsort(events[:, 0], kind="stable")]
+        self.known = events[inside_region(events, region) & (events[:, 3] >= region.mc)]
+        self.catalog = self._describe(self.known, region)
+        return super().predict(samples)
+
+    def _beta(self) -> float:
+        return self.base.beta
+
+    def _windows(
+        self, history: Floats, start: float, ends: Floats, region: Region, simulations: int
+    ) -> list[Window]:
+        history = history[inside_region(history, region) & (history[:, 3] >= region.mc)]
+        # what the past says of an event does not change with what comes later
+        same = np.array_equal(history, self.known[: len(history)])
+        catalog = self.catalog if same else self._describe(history, region)
+        time, x, y, magnitude = (np.ascontiguousarray(history[:, k]) for k in range(4))
+        past = Past(time, x, y, magnitude, catalog.features[: len(history)])
+        assert isinstance(self.on_cells, OnCells) and isinstance(self.density, PastDensity)
+        n = simulations or self.config.catalogs
+        windows = forecast_windows(
+            self.model, self.base, past, start, ends.tolist(), region.cells, self.density,
+            self.on_cells.share, (region.mc, *region.thresholds), m_max=M_MAX, n_catalogs=n,
+            seed=self.config.seed + issue_seed(start),
+        )  # fmt: skip
+        return [simulated_window(w, n if simulations else 0) for w in windows]
+
+    def state(self) -> State:
+        assert isinstance(self.density, PastDensity)
+        d = self.density
+        values = [getattr(self.base, n) for n in EtasParameters.__dataclass_fields__]
+        return {
+            "parameters": np.array(values),
+            "choice": np.array(self.choice, float),
+            "network": np.array([self.model.network.hidden, self.scale], float),
+            "points": np.stack([d.x, d.y, d.weight]),
+            "outline": d.polygon,
+            **{f"net.{k}": v for k, v in self.model.arrays().items()},
+        }
+
+    def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        need(arrays, "parameters", "choice", "network", "points", "outline")
+        self.base = EtasParameters(*(float(v) for v in arrays["parameters"]))
+        gain, low, high, steps = (float(v) for v in arrays["choice"])
+        self.choice = Choice(gain, low, high, int(steps))
+        hidden, self.scale = int(arrays["network"][0]), float(arrays["network"][1])
+        self.model = NeuralEtas.from_arrays(sub_state(arrays, "net"), Network(hidden=hidden))
+        x, y, weight = arrays["points"]
+        self.density = PastDensity.of(
+            x, y, weight, WIDTHS * self.scale, self.model.shares, arrays["outline"]
+        )
+        return self
+
+
+def _choice(neural: Score, plain: Score, time: Floats, steps: int) -> Choice:
+    gain = information_gain(neural, plain, time)
+    return Choice(gain.score, gain.low, gain.high, steps)
