@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from craton.engine import run
 from craton.gathers import Rows
 from craton.leaks import quick_audit
 from craton.neighbours import alone, count_repeats, input_table, nearest
@@ -185,3 +186,11 @@ def test_a_slow_probe_is_audited_on_fewer_samples_and_that_is_said(monkeypatch):
     audit = quick_audit(worlds.config_of(worlds.LABELS), worlds.LABELS)
     assert _finding(audit, "samples").text.startswith("30 of 400 test samples were audited")
     assert _value(audit, "score of the probe", "honest")["n"] == 30
+
+
+def test_a_baseline_can_be_the_only_candidate_and_its_bundle_kept(tmp_path):
+    task = worlds.LABELS
+    config = worlds.config_of(task).model_copy(update={"candidates": (task.baseline,)})
+    found = run(config, tmp_path / "run", task=task)
+    assert found.selected == found.final.name == found.leaks.probe == task.baseline
+    assert "No candidate was chosen" in found.verdict()

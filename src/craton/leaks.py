@@ -67,7 +67,7 @@ def leak_audit(result: Result, progress: Progress = silent) -> LeakAudit:
     -------
     LeakAudit
     """
-    candidates = [n for n in result.task.models if n in result.fitted[0]]
+    candidates = _candidates(result.task, result.run)
     fitted = [{n: f.model for n, f in models.items()} for models in result.fitted]
     doubts = [f for f in result.findings if f.where == "split"]
     evidence = Evidence(
@@ -104,7 +104,7 @@ def quick_audit(run: RunConfig, task: Task | None = None, progress: Progress = s
     task, config, _, samples, _ = prepare(run, task)
     splitter = task.splitter(config, samples)
     splits = list(splitter.split(samples.index))
-    candidates = [n for n in task.models if n in (run.candidates or task.models)]
+    candidates = _candidates(task, run)
     names = dict.fromkeys([task.baseline, candidates[0]])
     if task.coordinates_only:
         names[task.coordinates_only] = None
@@ -121,6 +121,12 @@ def quick_audit(run: RunConfig, task: Task | None = None, progress: Progress = s
     )
     evidence.findings[:0] = refused
     return _audit(evidence)
+
+
+def _candidates(task: Task, run: RunConfig) -> list[str]:
+    """In the task's order; baselines that are candidates come last."""
+    wanted = run.candidates or task.models
+    return [n for n in dict.fromkeys([*task.models, *task.baselines]) if n in wanted]
 
 
 def _refused(samples: Samples, splitter: Splitter, splits: list[Split]) -> list[Finding]:

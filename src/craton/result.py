@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from craton.checks import Finding
 from craton.config import Config, build
 from craton.errors import ConfigError
 from craton.metrics import Metric, require_finite
-from craton.models.base import Model
+from craton.models.base import Model, about
 from craton.samples import Samples
 from craton.scoring import Score
 from craton.splits import Split, Splitter
 from craton.task import Task
-from craton.uncertainty import Calibrator
+from craton.uncertainty import Calibrator, paired_gain
 
 BLEND = "blend"
 Progress = Callable[[int, int, str], None]
@@ -133,7 +134,41 @@ class Result:
     def verdict(self) -> str:
         """Is the selected model better than the baseline, and does the split let us say so?"""
         doubts = [f.text for f in self.findings if f.where == "split" and f.level == "warning"]
-        return " ".join([self._gain(), *(f"But doubt the split: {text}." for text in doubts)])
+        lines = [self._gain(), *self.better_references]
+        return " ".join([*lines, *(f"But doubt the split: {text}." for text in doubts)])
+
+    @cached_property
+    def better_references(self) -> list[str]:
+        """A sentence for each reference, the baseline apart, that beats the selected model."""
+        metric, beyond, level_with = self.metrics[0], [], []
+        others = [n for n in self.task.baselines if n not in (self.task.baseline, self.selected)]
+        run = self.run
+        for name in others:
+            theirs, mine = (
+                metric.stats(self.observed, self.predictions[n]) for n in (name, self.selected)
+            )
+            gain = paired_gain(
+                metric, theirs, mine, self.blocks, n=run.bootstrap, seed=run.seed, level=run.level
+            )
+            if not gain.score > 0:
+                continue
+            best = all(self._loss(name) < self._loss(n) for n in self.predictions if n != name)
+            than = "every model" if best else f"'{self.selected}'"
+            scores = [f"{self.score(n, metric.name).score:.4g}" for n in (name, self.selected)]
+            what = about(self.task.model(name))
+            line = (
+                f"The reference '{name}' ({what}) does better than {than}: "
+                f"{metric.name.replace('_', ' ')} {scores[0]} against {scores[1]} of "
+                f"'{self.selected}', gain {gain.score:+.3g} [{gain.low:+.3g}, {gain.high:+.3g}]"
+            )
+            if gain.low > 0:
+                beyond.append(f"{line}.")
+            else:
+                level_with.append((gain.score, f"{line}, which includes zero."))
+        return beyond or [line for _, line in sorted(level_with)[-1:]]
+
+    def _loss(self, model: str) -> float:
+        return self.metrics[0].loss(self.score(model, self.metrics[0].name).score)
 
     def _gain(self) -> str:
         s = self.score(self.selected, self.metrics[0].name)

@@ -287,3 +287,17 @@ def _spread(residual: NDArray[Any]) -> NDArray[np.float32]:
     squares = np.where(there, residual, 0.0) ** 2
     mean = squares.sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     return np.asarray(np.sqrt(mean), np.float32)
+
+
+def about(model: Model) -> str:
+    """What a model is, in the first line of its class's text.
+
+    Examples
+    --------
+    >>> from craton.models.baselines import Frequency
+    >>> about(Frequency())
+    'every sample gets the class frequencies of the training set'
+    """
+    kind = getattr(type(model), "Inner", type(model))
+    line = (kind.__doc__ or kind.__name__).strip().split("\n")[0].rstrip(".")
+    return line if line[:2].isupper() else line[:1].lower() + line[1:]

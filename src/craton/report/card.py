@@ -109,14 +109,23 @@ def _scores(result: Result) -> str:
     )
 
 
+def _instead(result: Result, name: str = "NAME") -> str:
+    """How a bundle of another model is made."""
+    return (
+        "`craton run --config RUN/config.yaml --set candidates="
+        f"{name} --out OTHER_RUN` makes a bundle of it."
+    )
+
+
 def _limits(result: Result) -> str:
     index, lines = result.samples.index, []
     first = result.score(result.selected, result.metrics[0].name)
     if result.selected != result.task.baseline and not first.gain_low > 0:
         lines.append(
             f"- It has not been shown to be better than the baseline '{result.task.baseline}'. "
-            "Prefer the baseline."
+            f"Prefer the baseline. {_instead(result, result.task.baseline)}"
         )
+    lines += [f"- {line} {_instead(result)}" for line in result.better_references]
     lines.append(
         "- Meant for data of the same kind, units, instruments and region as those above. Outside "
         "of them its scores and its stated uncertainty are not known."
