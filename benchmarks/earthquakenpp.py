@@ -170,10 +170,8 @@ def judge(series: Series, arrays: dict[str, Any], network: Network, log: Any, sa
     scores["ETAS, kernel background"] = series.etas_scores(kernel.parameters, window, density)
     for name, label in (("plain", "free kernels"), ("neural", "neural")):
         own = {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(name)}
-        model = NeuralEtas.from_arrays(own, network)
-        if name == "plain":
-            model.network = replace(network, hidden=0)
-        scores[label] = model.score(catalog, window)
+        settings = replace(network, hidden=0) if name == "plain" else network
+        scores[label] = NeuralEtas.from_arrays(own, settings).score(catalog, window)
     final = "neural" if log["network_kept"] else "free kernels"
     first = scores["published ETAS"]
     table = {k: {**means(v), **gain(v, first, series.time)} for k, v in scores.items()}

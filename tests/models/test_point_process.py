@@ -10,10 +10,16 @@ from craton.errors import DataError
 from craton.io.forecast_cells import cell_region
 from craton.models.base import Fitting
 from craton.models.blend import Blend
+from craton.models.neural_etas import NeuralETAS
 from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson, _above
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
-FAMILIES = [UniformPoisson(), SmoothedSeismicity(), ETAS(catalogs=50)]
+FAMILIES = [
+    UniformPoisson(),
+    SmoothedSeismicity(),
+    ETAS(catalogs=50),
+    NeuralETAS(catalogs=50, hidden=8, steps=20),
+]
 
 
 @pytest.fixture(scope="module")

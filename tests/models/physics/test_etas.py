@@ -229,15 +229,20 @@ def test_benchmark_events_round_half_up_and_keep_the_border() -> None:
 
 @pytest.mark.realdata
 @pytest.mark.skipif("CRATON_DATA_DIR" not in os.environ, reason="CRATON_DATA_DIR is not set")
-def test_published_parameters_give_the_published_scores_on_scedc_30() -> None:
+@pytest.mark.parametrize(
+    ("series", "events"),
+    [("SCEDC_20", 13066), ("SCEDC_25", 5465), ("SCEDC_30", 2065), ("SaltonSea_10", 4103),
+     ("SanJac_10", 4399)],
+)  # fmt: skip
+def test_published_parameters_give_the_published_scores(series: str, events: int) -> None:
     folder = Path(os.environ["CRATON_DATA_DIR"]) / "earthquakenpp"
     sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
     try:
         from earthquakenpp_published import score
     finally:
         sys.path.pop(0)
-    result = score(folder, "SCEDC_30")
-    entry = json.loads((folder / "benchmark.json").read_text())["SCEDC_30"]["published"]
-    assert result["n"] == 2065
+    result = score(folder, series)
+    entry = json.loads((folder / "benchmark.json").read_text())[series]["published"]
+    assert result["n"] == events
     assert result["tll"] == pytest.approx(entry["ETAS_tll"], abs=0.006)
     assert result["sll"] == pytest.approx(entry["ETAS_sll"], abs=0.006)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -141,3 +143,29 @@ def test_counts_of_the_past_equal_a_plain_sum() -> None:
     assert found[0] == pytest.approx(left.sum(), rel=1e-6)
     assert found[1] == pytest.approx((left * np.exp(excess[:i])).sum(), rel=1e-6)
     assert found[2] == pytest.approx(r2.min(), rel=1e-6)
+
+
+def test_the_rate_in_space_has_the_rate_in_time_as_its_integral() -> None:
+    w = World()
+    w.stretch[:] = 1.0
+    by_scale = w.level[:, None] * w.u * (w.v @ w.table.T)
+    now = 51.0
+    rate = rate_in_time(w.time, by_scale, np.array([now]))[0][0]
+    # rings around one event that has all the weight: the plane in polar coordinates
+    level = np.where(np.arange(N) == N - 1, w.level, 0.0)
+    own = rate_in_time(w.time, by_scale * (level > 0)[:, None], np.array([now]))[0][0]
+    assert own < rate
+
+    def ring(r: float) -> float:
+        place = np.c_[w.place, w.place[:, -1] + np.array([r, 0.0, 0.0])]
+        grown = [np.append(a, a[-1:], axis=0) for a in (level, w.u, w.v)]
+        grown[0][-1] = 0.0
+        found = exact_rates(
+            np.array([N]), np.append(w.time, now), place, np.ones(N + 1), grown[0], w.table,
+            grown[1], grown[2],
+        )  # fmt: skip
+        return 2 * np.pi * r * float(found[0])
+
+    edges = [0.0, *np.geomspace(1e-3, 500.0, 25)]
+    flat = sum(quad(ring, a, b)[0] for a, b in pairwise(edges))
+    assert flat == pytest.approx(own, rel=2e-2)

@@ -338,7 +338,9 @@ class NeuralEtas(nn.Module):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], network: Network) -> NeuralEtas:
         """Make a model from the arrays that `arrays` gave."""
-        model = cls(arrays["centre"].size, float(arrays["gamma"][0]), network)
+        width = replace(network, hidden=len(arrays["hidden.bias"]))
+        model = cls(arrays["centre"].size, float(arrays["gamma"][0]), width)
+        model.network = network
         state = {k: torch.from_numpy(np.array(v)) for k, v in arrays.items() if k != "gamma"}
         model.load_state_dict(state)
         return model
