@@ -1,6 +1,7 @@
 """EarthquakeNPP: fit on training and validation, score each test event once.
 
     python benchmarks/earthquakenpp.py --data DIR --series NAME [--test FILE] [--bundle DIR]
+                                       [--unjittered]
 
 DIR is the folder ``earthquakenpp`` of the data mirror; default: the one in ``$CRATON_DATA_DIR``.
 FILE holds withheld events (CSV: time, longitude, latitude, magnitude). The bundle is loaded if it
@@ -9,6 +10,9 @@ and `total` per test event, the published scores of ETAS, `gain` over it in tota
 with its 95 % interval (30-day blocks, paired), and the same for each model of the ablation.
 
 The network's steps, and whether there is one at all, are chosen on the validation window.
+
+With ``--unjittered`` the same models, not fitted anew but for the one with a kernel background,
+score the test events once more, all events being at their epicentres before the benchmark's jitter.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ import numpy as np
 import torch
 
 from craton import bundle
-from craton.data.earthquakenpp import FILES
+from craton.data.earthquakenpp import DECIMALS, FILES, unjittered
 from craton.io.catalog import read_catalog
 from craton.io.geodesy import project
 from craton.models.physics.etas import EtasParameters, Events, fit
@@ -48,10 +52,15 @@ RESULTS = Path(__file__).parent / "results" / "earthquakenpp"
 class Series:
     """Events and windows of a series; `known` are those before the test."""
 
-    def __init__(self, folder: Path, name: str, withheld: Path | None) -> None:
+    def __init__(
+        self, folder: Path, name: str, withheld: Path | None, original: bool = False
+    ) -> None:
         self.entry = json.loads((folder / "benchmark.json").read_text(encoding="utf-8"))[name]
         entry, origin = self.entry, np.datetime64(self.entry["auxiliary_start"], "ns")
-        parts = [read_catalog(folder / FILES[name.rsplit("_", 1)[0]])]
+        source = name.rsplit("_", 1)[0]
+        parts = [read_catalog(folder / FILES[source])]
+        if original:
+            parts = [unjittered(parts[0], DECIMALS[source])]
         if withheld:
             parts.append(read_catalog(withheld))
 
@@ -207,9 +216,12 @@ def main() -> None:
     parser.add_argument("--series", required=True)
     parser.add_argument("--test", type=Path)
     parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--unjittered", action="store_true")
     given = parser.parse_args()
     if given.data is None:
         sys.exit("give --data or set CRATON_DATA_DIR")
+    if given.unjittered and given.series.split("_")[0] not in DECIMALS:
+        sys.exit(f"--unjittered: only for the open series, those of {', '.join(DECIMALS)}")
     torch.set_num_threads(2)
     say, network = Say(), Network()
     series = Series(given.data, given.series, given.test)
@@ -226,6 +238,10 @@ def main() -> None:
     result: dict[str, Any] = {"series": given.series, **log}
     if (series.time >= series.test).any():
         result |= judge(series, arrays, network, log, say)
+        if given.unjittered:
+            say("epicentres before their jitter")
+            at_origin = Series(given.data, given.series, None, original=True)
+            result["unjittered"] = judge(at_origin, arrays, network, log, say)
         RESULTS.mkdir(parents=True, exist_ok=True)
         file = RESULTS / f"{given.series}.json"
         file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
