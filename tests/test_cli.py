@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from craton import engine
+from craton.result import RunConfig
+from craton.task import find_task
+
 QUICK = [
     part
     for setting in ("candidates=[logistic]", "folds=2", "bootstrap=100", "explain=20")
@@ -25,7 +29,7 @@ def test_list_tells_what_can_be_set_in_a_task(craton):
     code, said = craton("list", "earthquake-forecast")
     assert code == 0
     assert "horizon = 7.0" in said
-    assert "candidates = ()" in said
+    assert "candidates = not set    (--set candidates=WORD,WORD)" in said
     assert "background=kernel" in said
 
 
@@ -62,8 +66,15 @@ def test_report_prints_the_scores_of_a_run(craton):
     assert "report.html" in said
 
 
+def test_report_tells_a_folder_that_is_not_there_from_one_of_another_kind(craton):
+    assert "no such folder" in craton("report", "nope")[1]
+    Path("other").mkdir()
+    assert "is not a run folder" in craton("report", "other")[1]
+
+
 def test_a_new_task_runs(craton):
-    assert craton("new", "my-porosity")[0] == 0
+    code, said = craton("new", "my-porosity")
+    assert code == 0 and "craton predict runs/my-porosity" in said and "docs" in said
     code, said = craton("run", "my_porosity.py", "--set", "bootstrap=100", "--out", "r")
     assert code == 0
     assert "ridge" in said
@@ -73,7 +84,8 @@ def test_a_bundle_of_a_task_file_needs_the_file_named(craton):
     craton("new", "my-porosity")
     craton("run", "my_porosity.py", "--set", "bootstrap=100", "--out", "r")
     Path("new.csv").write_text("density,sonic,well\n2.4,80,a\n2.5,82,a\n")
-    assert craton("predict", "r", "new.csv", "--out", "p.csv")[0] == 2
+    code, said = craton("predict", "r", "new.csv", "--out", "p.csv")
+    assert code == 2 and "--task my_porosity.py" in said
     code, _ = craton("predict", "r", "new.csv", "--out", "p.csv", "--task", "my_porosity.py")
     assert code == 0
     assert len(Path("p.csv").read_text().splitlines()) == 3
@@ -103,3 +115,15 @@ def test_help_starts_in_a_process_of_its_own():
         [sys.executable, "-m", "craton.cli", "--help"], capture_output=True, text=True, check=True
     )
     assert "From geophysical data" in done.stdout
+
+
+def test_steps_are_counted_from_one_and_those_done_before_say_so(craton):
+    quick = ("--set", "bootstrap=100", "--set", "audit=false", "--out", "r")
+    craton("new", "my-porosity")
+    task = find_task("my_porosity.py")
+    run = RunConfig.of("my_porosity.py", {"bootstrap": 100, "audit": False})
+    engine.run(run, "r", task=task, keep=True)
+    code, said = craton("run", "my_porosity.py", *quick)
+    assert code == 0
+    assert "[1/1]" in said and "[0/" not in said
+    assert "ridge, fold 1, done before" in said

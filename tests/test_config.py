@@ -182,3 +182,9 @@ def test_a_wrong_setting_of_a_run_is_one_clear_message(values: dict[str, Any], s
 def test_a_run_written_as_json_and_read_again_is_the_same() -> None:
     run = RunConfig.of("t", {"seed": 4, "a": [1, 2], "candidates": ["x", "y"], "level": 0.9})
     assert RunConfig(**run.model_dump(mode="json")) == run
+
+
+def test_a_value_of_the_wrong_kind_is_refused_with_one_that_would_do() -> None:
+    with pytest.raises(ConfigError, match=r"'trees' is 'many'.*--set trees=VALUE, .* trees=3") as e:
+        build(Trees, {"trees": "many"})
+    assert "bounds" not in str(e.value)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from craton.checks import Finding
+from craton.config import build, parse_settings
 from craton.conformance import Check
 from craton.console import print_audit, print_checks, print_result, print_scores, print_task
 from craton.scoring import Score
+from craton.task import find_task
+from craton.tasks.sst_forecast import OceanConfig
+from craton.tasks.well_lithofacies import WellConfig
 from tests import worlds
 
 LINE = Score("t", "linear", "selected", "rmse", "lower", 1.23456, 1.0, 2.0, 0.5, 0.25, 1.0, 40, "s")
@@ -63,7 +68,11 @@ def test_a_result_gives_its_warnings_the_verdict_and_the_report(capsys) -> None:
     print_result(dataclasses.replace(result, findings=findings), Path("out"))
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "note: well 7: has gaps"
-    assert said[-2:] == [result.verdict(), f"report: {Path('out') / 'report.html'}"]
+    assert said[-3] == result.verdict()
+    assert said[-2].startswith(f"model: {Path('out') / 'bundle'} ") and "MODEL_CARD.md" in said[-2]
+    assert said[-1].startswith(f"report: {Path('out') / 'report.html'} (made in ")
+    chosen = next(line for line in said if "was chosen by log_loss" in line)
+    assert "folds inside the training part" in chosen
     assert not any("well 8" in line for line in said)
 
 
@@ -74,7 +83,20 @@ def test_a_task_tells_every_setting_with_its_default_and_every_model(capsys) -> 
     assert said.startswith(f"{task.name}: {task.title}\n")
     assert "\n  n = 400\n" in said and "\n  seed = 0\n" in said
     assert all(f"\n  {name}: " in said for name in (*task.models, *task.baselines))
+    assert "every sample gets the class frequencies" in said
     assert said.rstrip().endswith(".csv")
+
+
+def test_a_setting_shows_how_it_is_typed_and_a_pinned_one_stands_apart(capsys) -> None:
+    print_task(find_task("well-lithofacies"))
+    said = capsys.readouterr().out
+    typed = re.search(r"--set '(columns=.*?)'\)", said)[1]
+    assert build(WellConfig, parse_settings([typed])).columns == {"NAME_WANTED": "NAME_IN_FILE"}
+    assert "not to be set: units, typical, step" in said
+    assert "\n  typical" not in said and "()" not in said and "{}" not in said
+    print_task(find_task("sst-forecast"))
+    typed = re.search(r"--set '(regions=.*?)'\)", capsys.readouterr().out)[1]
+    assert build(OceanConfig, parse_settings([typed])).regions == OceanConfig().regions
 
 
 def test_an_audit_is_a_list(capsys) -> None:

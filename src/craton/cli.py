@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,13 +46,15 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        last = ""
+        last, began = "", time.monotonic()
 
         def plain(done: int, total: int, text: str) -> None:
             nonlocal last
             step = text.split(":")[0]
             if step != last:
-                print(f"[{done}/{total}] {step}", file=sys.stderr, flush=True)
+                # the step that is being done, counted from one, and the seconds before it
+                at = f"[{min(done + 1, total)}/{total}] {time.monotonic() - began:5.0f} s "
+                print(f"{at} {step}", file=sys.stderr, flush=True)
             last = step
 
         yield plain
@@ -113,7 +116,14 @@ def predict(
 
     values = parse_settings(settings or [])
     found = engine.predict(bundle, data, out, task=_task_from(task), settings=values)
-    print(f"{found.sizes['sample']} predictions in {out}")
+    print(f"predicted {_extent(found)}: {out}")
+
+
+def _extent(predicted: Any) -> str:
+    """What was predicted, by its dimensions: 12 lead x 11 lat x 30 lon."""
+    first = predicted[next(iter(predicted.data_vars))]
+    sizes = {d: n for d, n in first.sizes.items() if d not in ("category", "quantile")}
+    return " x ".join(f"{n} {str(d).replace('_', ' ')}" for d, n in sizes.items())
 
 
 @app.command()
@@ -141,6 +151,8 @@ def update(
 def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     """Print the scores of a run and where its report is."""
     path = folder / "scores.json"
+    if not folder.exists():
+        raise DataError("there is no such folder", where=str(folder), fix="check the path")
     if not path.is_file():
         raise DataError("is not a run folder (no scores.json)", where=str(folder))
     from craton.console import print_scores
@@ -210,7 +222,12 @@ def new(
     from craton.template import write_task
 
     path = write_task(name, out)
-    print(f"{path}: now `craton run {path}` and `craton check {path}`")
+    run = path.stem.replace("_", "-")
+    print(f"{path}: change what is marked CHANGE; it works as it is:")
+    print(f"  craton run {path}      then read runs/{run}/report.html")
+    print(f"  craton check {path}    blind inputs, clean split, known answer, safe bundle")
+    print(f"  craton predict runs/{run} NEW.csv --task {path} --out OUT.csv")
+    print("How a task is made: docs, 'Your own task' (`make docs`)")
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -73,6 +75,77 @@ def choice(default: Any) -> Any:
     return pydantic.Field(default, json_schema_extra={"tune": True})
 
 
+def pinned(default: Any) -> Any:
+    """Declare a field that a run sets from its data, not a user; a function gives the default."""
+    extra: dict[str, Any] = {"pinned": True}
+    if callable(default):
+        return pydantic.Field(default_factory=default, json_schema_extra=extra)
+    return pydantic.Field(default, json_schema_extra=extra)
+
+
+def is_pinned(field: Any) -> bool:
+    """Whether a field was declared with `pinned`."""
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("pinned"))
+
+
+def flow(value: Any) -> str:
+    """A value as it is typed behind ``--set NAME=``.
+
+    Examples
+    --------
+    >>> flow({"nino34": (-5.0, 5.0, 190.0, 240.0)})
+    '{nino34: [-5.0, 5.0, 190.0, 240.0]}'
+    """
+    plain = json.loads(json.dumps(value))
+    return str(yaml.safe_dump(plain, default_flow_style=True, width=10_000)).strip()
+
+
+_SHOWN = {
+    "data": "my_file",
+    "columns": "{NAME_WANTED: NAME_IN_FILE, NAME_WANTED: NAME_IN_FILE}",
+    "outline": "[[LATITUDE, LONGITUDE], [LATITUDE, LONGITUDE], [LATITUDE, LONGITUDE]]",
+}
+
+
+def example(annotation: Any, name: str = "") -> str:
+    """How a value of this type is typed behind ``--set NAME=``.
+
+    Examples
+    --------
+    >>> example(float | None), example(tuple[int, ...]), example(dict[str, str])
+    ('1.5', '[1, 2]', '{NAME: WORD}')
+    >>> example(tuple[str, ...]), example(Literal["m", "ft"]), example(bool)
+    ('WORD,WORD', 'm|ft', 'true')
+    """
+    if name in _SHOWN:
+        return _SHOWN[name]
+    if name == "issue" or name.endswith(("_from", "_until")):
+        return "2015-12-31"
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return "|".join(map(str, args))
+    if origin is typing.Annotated:
+        return example(args[0])
+    if origin in (typing.Union, types.UnionType):
+        return example(next(a for a in args if a is not type(None)))
+    if origin is dict:
+        return f"{{NAME: {_inside(args[1])}}}"
+    if origin is tuple and args[-1] is Ellipsis:
+        if args[0] is str:
+            return "WORD,WORD"
+        many = ["1", "2"] if args[0] is int else [_inside(args[0])] * 2
+        return f"[{', '.join(many)}]"
+    if origin is tuple:
+        return f"[{', '.join(map(_inside, args))}]"
+    return {bool: "true", int: "3", float: "1.5", str: "WORD"}.get(annotation, "VALUE")
+
+
+def _inside(annotation: Any) -> str:
+    text = example(annotation)
+    return f"[{text.replace(',', ', ')}]" if text == "WORD,WORD" else text
+
+
 def search_space(config: type[Config]) -> dict[str, dict[str, Any]]:
     """Read the search space from the bounds of a config class.
 
@@ -132,10 +205,15 @@ def build(cls: type[C], values: Mapping[str, Any], *, where: str = "settings") -
                 f"'{key}' is not given", where=where, fix=f"give --set {key}=VALUE"
             ) from None
         got = first.get("input")
+        bounds = first["type"].startswith(("greater", "less"))
+        known = cls.model_fields.get(str(first["loc"][0])) if first["loc"] else None
+        shown = "VALUE within those bounds"
+        if not bounds and known is not None:
+            shown = f"VALUE, for example {first['loc'][0]}={example(known.annotation)}"
         raise ConfigError(
             f"'{key}' is {got!r}: {first['msg'][:1].lower() + first['msg'][1:]}",
             where=where,
-            fix=f"give --set {key}=VALUE within those bounds",
+            fix=f"give --set {key}={shown}",
         ) from None
 
 

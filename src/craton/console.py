@@ -9,7 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from craton.result import Result, RunConfig
+from craton.config import example, flow, is_pinned
+from craton.models.base import about
+from craton.result import BLEND, Result, RunConfig
 from craton.task import Task
 
 
@@ -19,8 +21,17 @@ def print_result(result: Result, folder: Path) -> None:
         if finding.level == "warning":
             print(f"note: {finding.where}: {finding.text}")
     print_scores([s.as_dict() for s in result.scores], result.run.level)
+    print(
+        f"'{result.selected}' was chosen by {result.metrics[0].name} on folds inside the training "
+        "part, not by the scores above"
+    )
+    if BLEND in result.predictions:
+        print("blend: weighted mean of candidates, its weights chosen on the same folds")
+    if any("nat" in m.units for m in result.metrics):
+        print("nat: unit of information; a gain of 1 means e = 2.72 times the probability")
     print(result.verdict())
-    print(f"report: {folder / 'report.html'}")
+    print(f"model: {folder / 'bundle'} (what it is good for: MODEL_CARD.md in it)")
+    print(f"report: {folder / 'report.html'} (made in {result.seconds.get('total', 0):.0f} s)")
 
 
 def print_scores(scores: Sequence[Mapping[str, Any]], level: float = 0.95) -> None:
@@ -50,16 +61,39 @@ def print_task(task: Task) -> None:
     print(f"{task.name}: {task.title}\n")
     print(inspect.getdoc(task.config) or "")
     print("\nSettings of this task (--set NAME=VALUE) and their defaults")
-    for name, field in task.config.model_fields.items():
-        print(f"  {name} = {field.get_default(call_default_factory=True)!r}")
+    fields = task.config.model_fields
+    fixed = [name for name, field in fields.items() if is_pinned(field)]
+    for name in (n for n in fields if n not in fixed):
+        print(_setting(name, fields[name]))
+    if fixed:
+        print(f"\nPinned by what was trained on, not to be set: {', '.join(fixed)}")
     print("\nSettings of any run")
     for name, field in RunConfig.model_fields.items():
         if name not in ("task", "settings", "models"):
-            print(f"  {name} = {field.get_default(call_default_factory=True)!r}")
+            print(_setting(name, field))
     print("\nModels (--set candidates=NAME,NAME; --set models.NAME.SETTING=VALUE)")
     for name, model in {**task.baselines, **task.models}.items():
-        print(f"  {name}: {', '.join(f'{k}={v}' for k, v in model.config.model_dump().items())}")
-    print(f"\nProducts of craton predict: {', '.join(task.products)}")
+        role = " (baseline)" if name == task.baseline else ""
+        print(f"  {name}: {about(model)}{role}")
+        values = ", ".join(f"{k}={v}" for k, v in model.config.model_dump().items())
+        print(f"      {values}" if values else "      no settings")
+    print(f"\nData in memory (craton.run(..., data=D), craton.predict(BUNDLE, D)): {task.dataset}")
+    print(f"Products of craton predict: {', '.join(task.products)}")
+
+
+def _setting(name: str, field: Any) -> str:
+    """A setting with its default, and how to type it where the default does not show that."""
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, bool):
+        default = str(default).lower()
+    plain = isinstance(default, str | int | float) and default != ""
+    if plain:
+        return f"  {name} = {default}"
+    empty = default is None or len(default) == 0
+    value = example(field.annotation, name) if empty else flow(default)
+    said = f"{name}={value}"
+    quoted = f"'{said}'" if any(c in said for c in " {}[]|") else said
+    return f"  {name} = {'not set' if empty else value}    (--set {quoted})"
 
 
 def print_audit(found: Any) -> None:

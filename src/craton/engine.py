@@ -17,9 +17,9 @@ import xarray as xr
 from craton import bundle as bundles
 from craton.blocks import split_findings, suggestion
 from craton.checks import Finding, check_dataset
-from craton.config import build
+from craton.config import build, read_yaml
 from craton.data.registry import IN_MEMORY
-from craton.errors import BundleError, DataError, LeakError
+from craton.errors import BundleError, ConfigError, DataError, LeakError, nearest
 from craton.independence import audit
 from craton.judge import Judge
 from craton.models.base import sub_state
@@ -29,7 +29,7 @@ from craton.samples import Samples, Target
 from craton.scoring import Score
 from craton.splits import Splitter
 from craton.store import Store
-from craton.task import Task, find_task
+from craton.task import Task, find_task, task_names
 
 
 def prepare(
@@ -47,7 +47,8 @@ def prepare(
         task.model(name, run.models.get(name))
     config = build(task.config, run.settings, where=task.name)
     data = task.load(config)
-    findings = check_dataset(data) + list(task.checks(data, config))
+    general = check_dataset(data)
+    findings = general + list(task.checks(data, config))
     errors = [f for f in findings if f.level == "error"]
     if errors:
         raise DataError(errors[0].text, where=errors[0].where or task.name)
@@ -55,7 +56,18 @@ def prepare(
     samples = task.samples(data, config, False)
     if len(samples) == 0:
         raise DataError("no sample can be made of these data", where=task.name)
+    idle = {f"variable '{n}'" for n in _unused(data, samples, config)}
+    findings = [f for f in findings if not (f in general and f.where in idle)]
     return task, config, data, samples, findings
+
+
+def _unused(data: xr.Dataset, samples: Samples, config: Any) -> set[str]:
+    """Variables that no input, target or setting names, where the inputs are named at all."""
+    features = getattr(samples.gather, "features", None)
+    if features is None:
+        return set()
+    said = {v for v in config.model_dump().values() if isinstance(v, str)}
+    return {str(n) for n in data.data_vars} - {*features, samples.target.name} - said
 
 
 def run(
@@ -63,7 +75,7 @@ def run(
     out: str | Path | None = None,
     *,
     task: Task | None = None,
-    data: xr.Dataset | None = None,
+    data: xr.Dataset | pd.DataFrame | None = None,
     progress: Progress = silent,
     keep: bool = False,
 ) -> Result:
@@ -77,8 +89,8 @@ def run(
         Run folder; None writes nothing. What an interrupted run had computed there is used again.
     task : Task, optional
         The declaration, if it is not to be looked up by name.
-    data : xr.Dataset, optional
-        Data as the task's `load` gives them, instead of a file.
+    data : xr.Dataset or pd.DataFrame, optional
+        Data in memory, as the task's `dataset` describes them, instead of a file.
     progress : callable
         Called as ``progress(done, total, text)``.
     keep : bool
@@ -132,9 +144,9 @@ def _sound(samples: Samples, splitter: Splitter) -> list[Finding]:
     return found
 
 
-def _given(task: Task, data: xr.Dataset) -> Task:
+def _given(task: Task, data: Any) -> Task:
     """The same task on data that are in memory."""
-    return dataclasses.replace(task, load=lambda config: data)
+    return dataclasses.replace(task, load=lambda config: task.accept(data, config))
 
 
 def _judge_further(result: Result, progress: Progress) -> None:
@@ -216,7 +228,7 @@ def load(
             where=str(bundle),
             fix="name the task's file yourself with --task, if you trust it",
         )
-    task = task or find_task(wanted)
+    task = task or _installed(wanted, folder)
     if data is not None:
         values["data"] = str(data)
     config = build(task.config, values, where=str(bundle))
@@ -231,6 +243,24 @@ def load(
     return Loaded(task, config, manifest, Fitted(name, model, calibrator), target)
 
 
+def _installed(wanted: str, folder: Path) -> Task:
+    """The task of a bundle; where it is a file's, the file is named and not run."""
+    if wanted in task_names():
+        return find_task(wanted)
+    kept = folder.parent if folder.name == "bundle" else folder
+    try:
+        file = str(read_yaml(kept / "config.yaml").get("task", ""))
+    except ConfigError:
+        file = ""
+    file = file if file.endswith(".py") else "FILE.py"
+    raise ConfigError(
+        f"there is no task '{wanted}' that is installed, and no bundle may have a file run",
+        where=str(folder),
+        fix=f"if it is one of your own, name its file: --task {file} (from Python, task='{file}'); "
+        f"naming it runs it. {nearest(wanted, task_names())}",
+    )
+
+
 def _target(said: Mapping[str, Any]) -> Target:
     return Target(
         said["name"],
@@ -243,7 +273,7 @@ def _target(said: Mapping[str, Any]) -> Target:
 
 def predict(
     bundle: str | Path,
-    data: str | Path | xr.Dataset | None,
+    data: str | Path | xr.Dataset | pd.DataFrame | None,
     out: str | Path | None = None,
     *,
     task: Task | None = None,
@@ -255,8 +285,9 @@ def predict(
     ----------
     bundle : path
         Folder of the bundle, or the run folder that holds it.
-    data : path
-        File, folder or dataset in the task's input format; None for what was trained on.
+    data : path or xr.Dataset
+        File, folder or dataset in the task's input format, or what is in memory, as the task's
+        `dataset` describes it; None for what was trained on.
     out : path, optional
         File to write; its ending chooses the format, one of the task's products.
     task, settings
@@ -265,14 +296,14 @@ def predict(
     Returns
     -------
     xr.Dataset
-        The prediction, dimension `sample`.
+        The prediction, laid out as the task's `layout` has it: with its places, times and units.
 
     Raises
     ------
     DataError
         If the data cannot be used, or no product has that ending.
     """
-    place = IN_MEMORY if isinstance(data, xr.Dataset) else data
+    place = data if data is None or isinstance(data, str | Path) else IN_MEMORY
     found = load(bundle, task=task, data=place, settings=settings)
     products = found.task.products
     name = "" if out is None else Path(out).name.lower()
@@ -284,7 +315,9 @@ def predict(
             where=str(out),
             fix=f"choose one of {', '.join(sorted(products))}",
         )
-    raw = data if isinstance(data, xr.Dataset) else found.task.load(found.config)
+    if place == IN_MEMORY:
+        found = dataclasses.replace(found, task=_given(found.task, data))
+    raw = found.task.load(found.config)
     errors = [f for f in check_dataset(raw) if f.level == "error"]
     if errors:
         raise DataError(errors[0].text, where=errors[0].where)
@@ -296,7 +329,7 @@ def predict(
     predicted = predicted.assign_attrs(task=found.task.name, model=found.fitted.name)
     if out is not None:
         products[ending](predicted, samples, Path(out))
-    return predicted
+    return found.task.layout(predicted, samples)
 
 
 def _warn_of_learnt(samples: Samples, manifest: Mapping[str, Any]) -> None:

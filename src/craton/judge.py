@@ -167,7 +167,8 @@ class Judge:
         what = (self.task.name, self.run.settings, self.run.seed, *folds, self.fingerprint)
         made_by = (name, model.config, provenance.versions())
         key = provenance.sha256_text([*rows, *what, *made_by])[:24]
-        self.progress(self.done, self.total, f"{name}, {split.name}")
+        step = f"{name}, {split.name}" + (", done before" if self.store.holds(key) else "")
+        self.progress(self.done, self.total, step)
 
         def compute() -> Stage:
             predictions = {}
@@ -182,7 +183,7 @@ class Judge:
 
         stage = self.store.stage(key, compute)
         self.done += test is not None
-        self.progress(self.done, self.total, f"{name}, {split.name}")
+        self.progress(self.done, self.total, step)
         return stage
 
     def _out_of_fold(self, name: str, train: Samples, key: str) -> xr.Dataset:

@@ -176,6 +176,27 @@ class Samples:
         """Return what an explanation may switch off: kind -> name -> input key -> slices."""
         return self.gather.parts(self.data)
 
+    def coords(self) -> dict[str, xr.Variable]:
+        """Return `t0`, `t1`, `x`, `y`, `group` as coordinates of `sample`, those that are known."""
+        texts = {"t0": "issue time", "t1": "end of the target", "group": "group"}
+        coords = {}
+        for name in COLUMNS:
+            column = self.index[name]
+            missing = (column == "").all() if name == "group" else column.isna().all()
+            if missing:
+                continue
+            about = {"long_name": texts.get(name, name)}
+            coords[name] = xr.Variable(("sample",), column.to_numpy(), about)
+            if name in ("t0", "t1"):
+                # whole numbers cannot hold a missing time
+                coords[name].encoding = {
+                    "units": "seconds since 1970-01-01",
+                    "dtype": "float64",
+                }
+        if "t0" in coords:
+            coords["t0"].attrs["standard_name"] = "forecast_reference_time"
+        return coords
+
     def batches(self, size: int) -> Iterator[Samples]:
         """Yield consecutive pieces of at most `size` samples."""
         for start in range(0, len(self), size):

@@ -38,6 +38,10 @@ class Store:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
+    def holds(self, key: str) -> bool:
+        """Whether the stage of this key was computed before."""
+        return self.folder is not None and (self.folder / key).is_dir()
+
     def stage(self, key: str, compute: Callable[[], Stage]) -> Stage:
         """Return the stage of this key, computing it only if it is not there."""
         if self.folder is None:

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from craton.uncertainty import Calibrator
 
 
+def with_places(predicted: xr.Dataset, samples: Samples) -> xr.Dataset:
+    """Add what is known of each sample to a prediction: its number, `t0`, `x`, `y`, `group`."""
+    return predicted.assign_coords(sample=samples.index.index.to_numpy(), **samples.coords())
+
+
 @dataclass(frozen=True)
 class Task:
     """The declaration of a task; it reads like the methods section of a paper.
@@ -65,6 +70,14 @@ class Task:
     resolve : callable
         ``resolve(data, config) -> config``: pins what the data decide (curves, classes, region,
         dates), so that a prediction on other data means the same.
+    accept : callable
+        ``accept(data, config) -> xr.Dataset``: what a caller has in memory, as `load` would have
+        given it.
+    dataset : str
+        In words, what such a dataset must look like.
+    layout : callable
+        ``layout(predicted, samples) -> xr.Dataset``: a prediction with the coordinates of its
+        field, as `craton.predict` returns it.
     breakdown : tuple of str
         Dimensions by whose coordinate scores are also given (``lead``).
     coordinates_only : str, optional
@@ -93,6 +106,9 @@ class Task:
     products: Mapping[str, Callable[[xr.Dataset, Samples, Path], None]]
     answer: Callable[[Any], list[tuple[str, bool]]]
     resolve: Callable[[xr.Dataset, Any], Any] = lambda data, config: config
+    accept: Callable[[Any, Any], xr.Dataset] = lambda data, config: data
+    dataset: str = "as the task's `load` gives it"
+    layout: Callable[[xr.Dataset, Samples], xr.Dataset] = with_places
     breakdown: tuple[str, ...] = ()
     coordinates_only: str | None = None
     blend: bool = True

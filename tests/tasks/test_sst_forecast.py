@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+import craton
 from craton import engine
 from craton.conformance import _Suite
 from craton.data.ocean import synthetic_sst
@@ -77,7 +78,7 @@ def test_a_forecast_from_a_strangers_file_equals_that_from_the_example(folder, t
     path = save(tmp_path, gridded())
     mine, example = engine.predict(folder, path), engine.predict(folder, None)
     np.testing.assert_allclose(mine["nino34"], example["nino34"], atol=1e-4)
-    np.testing.assert_allclose(mine["sst"], example["sst"], atol=1e-3)
+    np.testing.assert_allclose(mine["sst_anomaly"], example["sst_anomaly"], atol=1e-3)
 
 
 def test_the_netcdf_product_has_cf_times_quantiles_and_missing_cells(folder, tmp_path):
@@ -100,6 +101,35 @@ def test_the_netcdf_product_has_cf_times_quantiles_and_missing_cells(folder, tmp
     assert found["time_bnds"].values[0, 0, 1] == np.datetime64("2000-02-01")
     assert found["forecast_period"].values[0, 0] == pytest.approx(16.5)
     assert found["lon"].values[-1] == 280.0
+
+
+def test_a_dataset_in_memory_predicts_as_its_file_does_and_comes_back_as_that_file(
+    folder, tmp_path
+):
+    path = save(tmp_path, gridded())
+    with xr.open_dataset(path) as opened:
+        found = craton.predict(folder, opened)
+    again = craton.predict(folder, path, out=tmp_path / "f.nc")
+    xr.testing.assert_allclose(found, again)
+    with xr.open_dataset(tmp_path / "f.nc") as written:
+        assert set(written.variables) == set(found.variables)
+        xr.testing.assert_allclose(written["sst_anomaly"], found["sst_anomaly"], atol=1e-4)
+    assert found["sst_anomaly"].attrs["units"] == "degC"
+    assert found["time"].dtype.kind == found["forecast_reference_time"].dtype.kind == "M"
+    assert {"lat", "lon"} <= set(found["sst_anomaly"].dims)
+
+
+def test_a_gridded_dataset_is_learnt_from_as_its_file_is(tmp_path):
+    quick = {"leads": [1], "history": 2, "candidates": "ridge", "audit": False, "explain": 10}
+    given = gridded(30)
+    a = craton.run("sst-forecast", {**quick, "data": given})
+    b = craton.run("sst-forecast", {**quick, "data": save(tmp_path, given)})
+    assert a.score("ridge", "crps_sst").score == pytest.approx(b.score("ridge", "crps_sst").score)
+
+
+def test_a_dataset_without_time_is_refused_with_a_way_out(folder):
+    with pytest.raises(DataError, match=r"no dimension 'time' with dates.*rename"):
+        craton.predict(folder, gridded().rename(time="month").drop_vars("month"))
 
 
 def test_the_csv_product_has_a_row_a_lead(folder, tmp_path):

@@ -1,5 +1,6 @@
 """The task table-classification."""
 
+import pandas as pd
 import pytest
 
 from craton.engine import prepare
@@ -50,6 +51,22 @@ def test_columns_with_a_role_are_not_features(csv):
 def test_a_target_that_is_not_there_is_refused(csv):
     with pytest.raises(DataError, match="no column 'stone'"):
         prepared(csv, target="stone", group="site")
+
+
+def test_a_misspelt_column_is_answered_with_the_nearest(csv):
+    with pytest.raises(DataError, match=r"no column 'rok'.*did you mean 'rock'"):
+        prepared(csv, target="rok", group="site")
+
+
+def test_a_column_that_is_not_used_is_not_complained_of(csv):
+    frame = pd.read_csv(csv)
+    frame.assign(gaps=frame["a"].where(frame["a"] > 5)).to_csv(csv, index=False)
+    given = {"data": str(csv), "target": "rock", "group": "site"}
+    run = RunConfig.of("table-classification", given)
+    told = [f.where for f in prepare(run)[4]]
+    assert "variable 'gaps'" in told
+    few = RunConfig.of("table-classification", {**given, "features": "a"})
+    assert "variable 'gaps'" not in [f.where for f in prepare(few)[4]]
 
 
 def test_one_class_is_too_few(csv):

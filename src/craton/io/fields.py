@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from craton.errors import DataError, nearest
-from craton.io.netcdf import read_netcdf, require_units
+from craton.io.netcdf import check_times, read_netcdf, require_units
 
 _NAMES = (
     "sst",
@@ -161,9 +161,58 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
+def sst_of(ds: xr.Dataset, variable: str | None = None) -> xr.Dataset:
+    """Lay a dataset in memory out as :func:`read_sst` lays out a file.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        As `xarray.open_dataset` gives it: dimensions (time, lat, lon), (time, point) or
+        (time, y, x) with two-dimensional coordinates; monthly; values in degC or K, said in the
+        attribute ``units``. What :func:`read_sst` gives comes back as it is.
+    variable : str, optional
+        Its name; found by name or ``standard_name`` if left out.
+
+    Returns
+    -------
+    xarray.Dataset
+        As from :func:`read_sst`.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_sst`, and if the times are no dates of numpy.
+
+    Examples
+    --------
+    >>> when = np.array(["2000-01-16", "2000-02-15"], "datetime64[ns]")
+    >>> grid = {"time": when, "lat": [-2.5, 2.5], "lon": [190.0, 200.0, 210.0]}
+    >>> ds = xr.Dataset({"tos": (("time", "lat", "lon"), np.full((2, 2, 3), 300.0),
+    ...                          {"units": "K"})}, grid)
+    >>> sst_of(ds)["sst"].dims, round(float(sst_of(ds)["sst"][0, 0]), 2)
+    (('time', 'point'), 26.85)
+    """
+    if {"sst", "lat", "lon", "weight"} <= set(ds.variables) and ds["sst"].dims == ("time", "point"):
+        return ds
+    where = "dataset"
+    dates = [str(c) for c in ds.coords if ds[c].ndim == 1 and ds[c].dtype.kind == "M"]
+    if "time" not in ds.variables and len(dates) == 1:
+        ds = ds.rename({dates[0]: "time"})
+    if "time" not in ds.variables or ds["time"].dims != ("time",):
+        raise DataError(
+            f"has no dimension 'time' with dates; there are {dict(ds.sizes)}",
+            where=where,
+            fix="rename the dimension of time, ds.rename(OLD='time')",
+        )
+    check_times(ds["time"].values, where)
+    return _laid_out(ds, variable, where)
+
+
 def _one(path: Path, variable: str | None) -> xr.Dataset:
-    where = path.name
-    ds = read_netcdf(path)
+    return _laid_out(read_netcdf(path), variable, path.name)
+
+
+def _laid_out(ds: xr.Dataset, variable: str | None, where: str) -> xr.Dataset:
     da = ds[_variable(ds, variable, where)]
     for dim in [
         d

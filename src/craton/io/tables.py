@@ -38,7 +38,51 @@ def read_table(path: str | Path) -> xr.Dataset:
         If the file is empty or no table, has no rows, or repeats a column name.
     """
     text = read_text(path, encoding="utf-8-sig")
-    frame, notes = _parse(text, str(path))
+    return _columns(*_parse(text, str(path)))
+
+
+def table_of(data: xr.Dataset | pd.DataFrame) -> xr.Dataset:
+    """Lay a table in memory out as `read_table` lays out a file.
+
+    Parameters
+    ----------
+    data : xr.Dataset or pd.DataFrame
+        Columns as variables on one dimension of any name, or a data frame (its index is dropped).
+
+    Returns
+    -------
+    xr.Dataset
+        Variables on `row`, with their attributes.
+
+    Raises
+    ------
+    DataError
+        If it is neither, or has more than one dimension.
+
+    Examples
+    --------
+    >>> table = table_of(pd.DataFrame({"a": [1, -999.25], "rock": ["tuff", None]}))
+    >>> table["a"].values, table["rock"].values.tolist()
+    (array([ 1., nan]), ['tuff', ''])
+    """
+    fix = "give a pandas.DataFrame, or a dataset whose variables lie on one dimension"
+    if isinstance(data, pd.DataFrame):
+        return _columns(data.reset_index(drop=True), [])
+    if not isinstance(data, xr.Dataset):
+        raise DataError(f"is a {type(data).__name__}, a table was expected", where="data", fix=fix)
+    if len(data.dims) != 1:
+        sizes = ", ".join(f"{d}: {n}" for d, n in data.sizes.items())
+        raise DataError(f"has the dimensions ({sizes})", where="dataset", fix=fix)
+    plain = data.reset_coords().drop_vars([*data.dims], errors="ignore")
+    columns = {n: v.to_numpy() for n, v in plain.data_vars.items() if v.ndim == 1}
+    found = _columns(pd.DataFrame(columns), [])
+    for name in found.data_vars:
+        found[name].attrs.update(data[name].attrs)
+    history = [str(data.attrs.get("history", "")), found.attrs["history"]]
+    return found.assign_attrs({**data.attrs, "history": "\n".join(filter(None, history))})
+
+
+def _columns(frame: pd.DataFrame, notes: list[str]) -> xr.Dataset:
     columns = {}
     for label in frame.columns:
         column, name = frame[label], str(label).strip()
@@ -132,11 +176,22 @@ def prediction_table(predicted: xr.Dataset, index: pd.DataFrame) -> pd.DataFrame
         if kind == "category":
             table[name] = [labels[i] for i in values.argmax(axis=1)]
         else:
-            table[name] = array.sel(quantile=0.5, method="nearest").to_numpy()
+            table[name] = six_digits(array.sel(quantile=0.5, method="nearest").to_numpy())
         prefix = "probability" if kind == "category" else f"{name}_quantile"
         for k, label in enumerate(labels):
-            table[f"{prefix}_{label}"] = values[:, k]
+            table[f"{prefix}_{label}"] = six_digits(values[:, k])
     return table
+
+
+def six_digits(values: np.ndarray) -> np.ndarray:
+    """Round what a model says to six significant digits; more would be noise in a file.
+
+    Examples
+    --------
+    >>> six_digits(np.array([1 / 3, 0.0, 123456.789])).tolist()
+    [0.333333, 0.0, 123457.0]
+    """
+    return np.array([float(f"{v:.6g}") for v in np.asarray(values, float)])
 
 
 def write_predictions(predicted: xr.Dataset, index: pd.DataFrame, path: str | Path) -> None:

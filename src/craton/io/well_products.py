@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from craton.errors import DataError, nearest
 from craton.io.files import atomic
 from craton.io.las_write import write_las
+from craton.io.tables import six_digits
 
 PREFIX = "probability_"
 """What the name of a probability column begins with; the facies' label follows."""
@@ -49,8 +50,9 @@ def write_facies_csv(path: str | Path, table: pd.DataFrame) -> None:
     labels = _checked(table, str(path))
     first = ["well", "depth", "facies", *(PREFIX + label for label in labels)]
     rest = [c for c in table.columns if c not in first]
+    shares = {PREFIX + label: six_digits(table[PREFIX + label].to_numpy()) for label in labels}
     with atomic(path) as part:
-        table[first + rest].to_csv(part, index=False)
+        table.assign(**shares)[first + rest].to_csv(part, index=False)
 
 
 def write_facies_las(
@@ -123,7 +125,7 @@ def write_facies_las(
         code = [float(number[_label(v)]) for v in rows["facies"]]
         ds["FACIES"] = ("row", np.array(code), flags)
         for label in labels:
-            ds[f"P_{label}"] = ("row", rows[PREFIX + label].to_numpy(dtype=float))
+            ds[f"P_{label}"] = ("row", six_digits(rows[PREFIX + label].to_numpy()))
         write_las(file, ds)
     return files
 

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from craton.errors import ConfigError, DataError, nearest
 from craton.io.las import read_las
+from craton.io.tables import table_of
 from craton.io.well_alignment import align_wells, alignment, apply_alignment
 from craton.io.well_csv import read_csv
-from craton.io.well_layout import RESERVED
+from craton.io.well_layout import RESERVED, depth_factor
 from craton.io.well_products import write_facies_csv, write_facies_las
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "alignment",
     "apply_alignment",
     "read_wells",
+    "wells_of",
     "write_facies_csv",
     "write_facies_las",
 ]
@@ -127,6 +130,65 @@ def read_wells(
             fix="name a column that is in the file",
         )
     return ds
+
+
+def wells_of(
+    data: xr.Dataset | pd.DataFrame,
+    columns: Mapping[str, str] | None = None,
+    depth_unit: str | None = None,
+) -> xr.Dataset:
+    """Lay wells in memory out as :func:`read_wells` lays out a file.
+
+    Parameters
+    ----------
+    data : xarray.Dataset or pandas.DataFrame
+        ``well`` (text), ``depth`` and curves, on one dimension of any name.
+    columns : mapping of str to str, optional
+        Name wanted here to name in the data, also for ``well`` and ``depth``.
+    depth_unit : str, optional
+        ``m`` or ``ft``; else the attribute ``units`` of ``depth``, else metres.
+
+    Returns
+    -------
+    xarray.Dataset
+        As from :func:`read_wells`, each well by growing depth.
+
+    Raises
+    ------
+    DataError
+        If ``well`` or ``depth`` is missing, a depth is missing, or the data are no table.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"well": ["A", "A"], "depth": [1001.0, 1000.0], "GR": [80.0, 75.0]})
+    >>> ds = wells_of(frame, depth_unit="ft")
+    >>> ds["depth"].values, ds["GR"].values
+    (array([304.8   , 305.1048]), array([75., 80.]))
+    """
+    ds = table_of(data).rename({name: key for key, name in (columns or {}).items() if name in data})
+    for key in ("well", "depth"):
+        if key not in ds:
+            raise DataError(
+                f"has no variable '{key}'; there are {list(map(str, ds.data_vars))[:40]}",
+                where="data",
+                fix=f"rename it to '{key}', or give columns={{'{key}': NAME}}",
+            )
+    well = ds["well"].to_numpy().astype(str)
+    ds = ds.assign(well=("row", well))
+    if "depth_original" not in ds or depth_unit:
+        factor, unit = depth_factor(depth_unit or str(ds["depth"].attrs.get("units", "m")), "depth")
+        original = ds["depth"].to_numpy().astype(float)
+        about = {"positive": "down"}
+        ds = ds.assign(
+            depth=("row", original * factor, {"units": "m", **about}),
+            depth_original=("row", original, {"units": unit, **about}),
+        )
+    if not np.isfinite(ds["depth"]).all():
+        raise DataError("a depth is missing", where="data", fix="fill it in or drop the row")
+    _, number = np.unique(well, return_inverse=True)
+    first = np.array([np.flatnonzero(number == k)[0] for k in range(number.max() + 1)])
+    ds = ds.isel(row=np.lexsort((ds["depth"].to_numpy(), first[number])))
+    return ds.assign_attrs({"findings": "", **ds.attrs})
 
 
 def _files(path: Path) -> list[Path]:

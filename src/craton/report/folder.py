@@ -210,7 +210,7 @@ def predictions_of(result: Result) -> xr.Dataset:
             flag_values=np.arange(len(target.categories), dtype=np.int32),
             flag_meanings=" ".join(c.replace(" ", "_") for c in target.categories),
         )
-    found = found.assign_coords(sample=sample, **_index_coords(result.test.index))
+    found = found.assign_coords(sample=sample, **result.test.coords())
     return found.assign_attrs(
         Conventions="CF-1.11",
         title=result.task.title,
@@ -229,25 +229,6 @@ def _renamed(data: xr.Dataset, ending: str, what: str) -> xr.Dataset:
         attrs = {"long_name": str(name).replace("_", " "), **attrs, "model": what}
         plain = plain.assign({name: plain[name].assign_attrs(attrs)})
     return plain.rename({n: f"{n}{ending}" for n in plain.data_vars})
-
-
-def _index_coords(index: pd.DataFrame) -> dict[str, Any]:
-    texts = {"t0": "issue time", "t1": "end of the target", "group": "group"}
-    coords: dict[str, Any] = {}
-    for name in ("t0", "t1", "x", "y", "group"):
-        column = index[name]
-        missing = (column == "").all() if name == "group" else column.isna().all()
-        if missing:
-            continue
-        values = column.to_numpy()
-        variable = xr.Variable(("sample",), values, {"long_name": texts.get(name, name)})
-        if name in ("t0", "t1"):
-            # whole numbers cannot hold a missing time
-            variable.encoding = {"units": "seconds since 1970-01-01", "dtype": "float64"}
-        coords[name] = variable
-    if "t0" in coords:
-        coords["t0"].attrs["standard_name"] = "forecast_reference_time"
-    return coords
 
 
 def _settings(result: Result) -> dict[str, list[dict[str, Any]]]:

@@ -167,7 +167,8 @@ def _metrics(result: Result) -> list[dict[str, Any]]:
             )
         units = "" if metric.units == "1" else f" [{metric.units}]"
         title = metric.name.replace("_", " ") + units
-        found.append({"name": title, "better": metric.direction, "rows": rows})
+        about = {"name": title, "better": metric.direction, "units": metric.units}
+        found.append({**about, "rows": rows})
     return found
 
 

@@ -14,14 +14,14 @@ import pydantic
 import xarray as xr
 
 from craton.checks import check_steps
-from craton.config import Config
+from craton.config import Config, pinned
 from craton.data.ocean import nino34_weights, optimal_forecast, synthetic_sst
 from craton.data.registry import locate
 from craton.errors import DataError
 from craton.gathers import Fields
 from craton.io.anomalies import Period, ends_of, is_seasonal, moment, months_of, to_anomalies
-from craton.io.field_products import write_field_forecast, write_region_forecast
-from craton.io.fields import read_sst
+from craton.io.field_products import forecast_dataset, write_field_forecast, write_region_forecast
+from craton.io.fields import read_sst, sst_of
 from craton.io.grids import Box, describe, is_grid, lay_out, region_weights
 from craton.metrics import Metric, anomaly_correlation, coverage, crps, middle, rmse
 from craton.models.baselines import Climatology, DampedPersistence, Persistence
@@ -75,11 +75,11 @@ class OceanConfig(Config):
     leads: tuple[pydantic.PositiveInt, ...] = pydantic.Field(tuple(range(1, 13)), min_length=1)
     history: int = pydantic.Field(12, ge=1, le=120)
     climatology: Literal["auto", "subtract", "keep"] = "auto"
-    reference_period: Period | None = None
+    reference_period: Period | None = pinned(None)
     calibrate_from: str = ""
     test_from: str = ""
     test_until: str | None = None
-    grid: str | None = None
+    grid: str | None = pinned(None)
     issue: str | None = None
 
 
@@ -89,6 +89,17 @@ def load(config: OceanConfig) -> xr.Dataset:
         return synthetic_sst(years=100)
     path = locate(config.data).path
     return read_sst(path / "sst.nc" if (path / "sst.nc").is_file() else path, config.variable)
+
+
+def accept(data: xr.Dataset, config: OceanConfig) -> xr.Dataset:
+    """A field that is in memory, as `xarray.open_dataset` gives it."""
+    return sst_of(data, config.variable)
+
+
+def layout(predicted: xr.Dataset, samples: Samples) -> xr.Dataset:
+    """What the netCDF file holds: the anomaly by issue, lead, quantile, latitude and longitude."""
+    issued = pd.DatetimeIndex(samples.index["t0"])
+    return xr.decode_cf(forecast_dataset(predicted, samples.data, issued))
 
 
 def resolve(data: xr.Dataset, config: OceanConfig) -> OceanConfig:
@@ -210,6 +221,11 @@ TASK = Task(
     domain="oceanography",
     config=OceanConfig,
     load=load,
+    accept=accept,
+    dataset="a field as xarray.open_dataset gives it, monthly: (time, lat, lon), (time, point) "
+    "with lat and lon, or (time, y, x) with two-dimensional lat and lon; values in degC or K, said "
+    "in the attribute units",
+    layout=layout,
     resolve=resolve,
     samples=samples,
     splitter=splitter,

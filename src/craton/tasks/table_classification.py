@@ -18,9 +18,9 @@ from craton.checks import Finding
 from craton.config import Config
 from craton.data.registry import locate
 from craton.data.tables import example_table
-from craton.errors import ConfigError, DataError
+from craton.errors import ConfigError, DataError, nearest
 from craton.gathers import Rows
-from craton.io.tables import read_table, write_predictions
+from craton.io.tables import read_table, table_of, write_predictions
 from craton.metrics import Metric, accuracy, calibration_error, f1_macro, log_loss
 from craton.models.baselines import Frequency
 from craton.models.boosting import LightGBM
@@ -83,6 +83,11 @@ def load(config: TableConfig) -> xr.Dataset:
     return read_table(locate(config.data).path)
 
 
+def accept(data: xr.Dataset | pd.DataFrame, config: TableConfig) -> xr.Dataset:
+    """A table that is in memory: a data frame, or a dataset of one dimension."""
+    return table_of(data)
+
+
 def resolve(data: xr.Dataset, config: TableConfig) -> TableConfig:
     """Pin the columns and classes that the training table has, and where the example has them."""
     if config.data is None:
@@ -91,9 +96,9 @@ def resolve(data: xr.Dataset, config: TableConfig) -> TableConfig:
     for name in sorted({c for c in used if c} | set(config.features)):
         if name not in data and not (name == config.target and config.categories):
             raise DataError(
-                f"there is no column '{name}'; there are {list(map(str, data.data_vars))[:40]}",
+                f"there is no column '{name}'",
                 where=config.data or "example",
-                fix=f"name a column that exists, for example --set target={next(iter(data))}",
+                fix=nearest(name, map(str, data.data_vars)),
             )
     numeric = [str(n) for n, v in data.data_vars.items() if v.dtype.kind in "fiub"]
     features = config.features or tuple(n for n in numeric if n not in used)
@@ -219,6 +224,9 @@ TASK = Task(
     domain="any",
     config=TableConfig,
     load=load,
+    accept=accept,
+    dataset="a pandas.DataFrame, or a dataset whose variables, one a column, lie on one dimension "
+    "of any name",
     resolve=resolve,
     samples=samples,
     splitter=splitter,

@@ -9,17 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import pydantic
 import xarray as xr
 
 from craton.checks import Finding
-from craton.config import Config
+from craton.config import Config, pinned
 from craton.data.facies import benchmark
 from craton.data.registry import locate
 from craton.data.wells import synthetic_wells
 from craton.errors import DataError, nearest
 from craton.io import well_features as features
-from craton.io.wells import read_wells
+from craton.io.wells import read_wells, wells_of
 from craton.metrics import Metric, accuracy, adjacent_accuracy, calibration_error, log_loss
 from craton.models.along_well import along_well
 from craton.models.baselines import Frequency
@@ -57,7 +58,9 @@ class WellConfig(Config):
         Wells that are never tested, such as a pseudo-well.
     half, thin : int
         Rows of the window above and below; every so many labelled rows are a sample.
-    units, typical, order, step
+    order : tuple of str
+        Formations from top to bottom; as the training wells have them if empty.
+    units, typical, step
         Pinned by the training wells.
     """
 
@@ -75,10 +78,10 @@ class WellConfig(Config):
     train_only: tuple[str, ...] = ()
     half: int = pydantic.Field(10, ge=2, le=200)
     thin: int = pydantic.Field(1, ge=1, le=1000)
-    units: dict[str, str] = pydantic.Field(default_factory=dict)
-    typical: dict[str, tuple[float, float, float]] = pydantic.Field(default_factory=dict)
     order: tuple[str, ...] = ()
-    step: float | None = None
+    units: dict[str, str] = pinned(dict)
+    typical: dict[str, tuple[float, float, float]] = pinned(dict)
+    step: float | None = pinned(None)
 
 
 def load(config: WellConfig) -> xr.Dataset:
@@ -90,6 +93,19 @@ def load(config: WellConfig) -> xr.Dataset:
     las = any(".las" in file.name.lower() for file in files)
     unit = None if las else config.depth_unit
     return read_wells(path, config.columns or None, unit, duplicates=config.duplicates)
+
+
+def accept(data: xr.Dataset | pd.DataFrame, config: WellConfig) -> xr.Dataset:
+    """Wells that are in memory: a data frame, or a dataset of one dimension."""
+    return wells_of(data, config.columns, config.depth_unit)
+
+
+def layout(predicted: xr.Dataset, samples: Samples) -> xr.Dataset:
+    """Probabilities by well and depth."""
+    at = samples.index.index.to_numpy()
+    known: dict[str, Any] = {n: ("sample", samples.data[n].to_numpy()[at], samples.data[n].attrs)
+             for n in ("well", "depth")}  # fmt: skip
+    return predicted.assign_coords(sample=at, **known)
 
 
 def checks(data: xr.Dataset, config: WellConfig) -> list[Finding]:
@@ -211,6 +227,11 @@ TASK = Task(
     domain="geology",
     config=WellConfig,
     load=load,
+    accept=accept,
+    dataset="a pandas.DataFrame, or a dataset whose variables lie on one dimension of any name: "
+    "well (text), depth (m; ft if the attribute units or the setting depth_unit says so), and a "
+    "variable a curve",
+    layout=layout,
     resolve=resolve,
     samples=samples,
     splitter=splitter,
