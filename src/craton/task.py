@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def with_places(predicted: xr.Dataset, samples: Samples) -> xr.Dataset:
     """Add what is known of each sample to a prediction: its number, `t0`, `x`, `y`, `group`."""
-    return predicted.assign_coords(sample=samples.index.index.to_numpy(), **samples.coords())
+    return predicted.assign_coords({"sample": samples.index.index.to_numpy(), **samples.coords()})
 
 
 @dataclass(frozen=True)

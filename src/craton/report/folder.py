@@ -210,7 +210,7 @@ def predictions_of(result: Result) -> xr.Dataset:
             flag_values=np.arange(len(target.categories), dtype=np.int32),
             flag_meanings=" ".join(c.replace(" ", "_") for c in target.categories),
         )
-    found = found.assign_coords(sample=sample, **result.test.coords())
+    found = found.assign_coords({"sample": sample, **result.test.coords()})
     return found.assign_attrs(
         Conventions="CF-1.11",
         title=result.task.title,
