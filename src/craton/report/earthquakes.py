@@ -23,6 +23,7 @@ from craton.models.physics.etas_parameters import EtasParameters
 from craton.models.point_process import ETAS
 from craton.report.aftershocks import aftershock_section
 from craton.report.figures import PALETTE, figure
+from craton.report.neural import neural_section
 from craton.report.maps import forecast_map
 from craton.report.section import Section
 from craton.result import Result
@@ -42,6 +43,7 @@ def forecast_sections(result: Result) -> list[Section]:
         _gain_map(result),
         _magnitudes(result),
         _parameters(result),
+        *neural_section(result),
     ]
 
 
