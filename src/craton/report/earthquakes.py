@@ -23,8 +23,8 @@ from craton.models.physics.etas_parameters import EtasParameters
 from craton.models.point_process import ETAS
 from craton.report.aftershocks import aftershock_section
 from craton.report.figures import PALETTE, figure
-from craton.report.neural import neural_section
 from craton.report.maps import forecast_map
+from craton.report.neural import neural_section
 from craton.report.section import Section
 from craton.result import Result
 from craton.samples import Samples
