@@ -12,6 +12,7 @@ from craton.models.physics.etas_forecast import forecast_windows as etas_windows
 from craton.models.physics.etas_history import on_sphere
 from craton.models.physics.etas_neural import WIDTHS, Network, NeuralEtas, describe, train
 from craton.models.physics.etas_neural_forecast import (
+    CRITICAL,
     Past,
     PastDensity,
     _Simulation,
@@ -68,6 +69,27 @@ def test_simulated_first_generations_have_the_expected_number(world: tuple) -> N
     assert founders == pytest.approx(model.nu * 30, rel=0.1)
     assert expected < first < expected + founders
     assert ((events.time >= START) & (events.time < START + 30)).all()
+
+
+def test_the_branching_ratio_is_near_that_of_the_world(world: tuple) -> None:
+    model, past, _, _ = world
+    simulation = _Simulation(model, PARAMETERS, past, (START, START + 30), 7.0, 10**6)
+    truth = PARAMETERS.branching_ratio(7.0)
+    assert simulation.branching_ratio() == pytest.approx(truth, abs=0.15)
+    assert simulation.damping == 1.0
+
+
+def test_a_model_that_would_feed_on_itself_is_damped_but_not_its_history(world: tuple) -> None:
+    model, past, density, _ = world
+    wild = NeuralEtas.from_arrays(model.arrays(), model.network)
+    wild.kappa.data[0] += 1.0
+    simulation = _Simulation(wild, PARAMETERS, past, (START, START + 30), 7.0, 10**6)
+    calm = _Simulation(model, PARAMETERS, past, (START, START + 30), 7.0, 10**6)
+    assert simulation.branching_ratio() > 1
+    assert simulation.branching_ratio() * simulation.damping == pytest.approx(CRITICAL)
+    np.testing.assert_allclose(simulation.history.level, np.e * calm.history.level, rtol=1e-5)
+    events, _ = simulation.run(density, 20, np.random.default_rng(0))
+    assert events.time.size < 10**6
 
 
 def test_forecasts_on_an_etas_world_agree_with_etas(world: tuple) -> None:
