@@ -39,7 +39,6 @@ from craton.models.physics.etas_simulation import (
     join,
 )
 
-
 CRITICAL = 0.95
 """Largest mean number of direct offspring of simulated events."""
 
