@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from craton.models.physics.etas import Events, _pair_arguments, fit, log_likelihood
+from craton.models.physics.etas import Events, fit, log_likelihood
 from craton.models.physics.etas_background import inside_polygon
 from craton.models.physics.etas_kernels import pair_sums
 from craton.models.physics.etas_near import near_pairs, near_sums
+from craton.models.physics.etas_problem import pair_arguments
 from tests.models.physics.etas_world import PARAMETERS, SQUARE, history
 
 
 def arguments(events: Events) -> tuple[np.ndarray, ...]:
-    return (np.arange(events.time.size), *_pair_arguments(PARAMETERS, events))
+    return (np.arange(events.time.size), *pair_arguments(PARAMETERS, events))
 
 
 def test_near_and_rest_add_up_to_the_sums_over_all_pairs() -> None:
@@ -26,7 +27,7 @@ def test_near_sums_are_those_of_the_listed_pairs() -> None:
     events = history(600)
     pairs = near_pairs(*arguments(events), share=0.05)
     found = near_sums(
-        np.arange(events.time.size), pairs.first, pairs.source, *_pair_arguments(PARAMETERS, events)
+        np.arange(events.time.size), pairs.first, pairs.source, *pair_arguments(PARAMETERS, events)
     )
     np.testing.assert_allclose(found, pairs.near, rtol=1e-12, atol=1e-14)
     assert len(pairs.source) < 0.2 * events.time.size**2 / 2
@@ -37,7 +38,7 @@ def test_every_listed_pair_gives_the_share_that_makes_it_near() -> None:
     pairs = near_pairs(*arguments(events), share=share)
     for i in (50, 120, events.time.size - 1):
         sources = pairs.source[pairs.first[i] : pairs.first[i + 1]]
-        time, x, y, _, log_k, zone, (c, omega, tau, rho) = _pair_arguments(PARAMETERS, events)
+        time, x, y, _, log_k, zone, (c, omega, tau, rho) = pair_arguments(PARAMETERS, events)
         dt, r2 = time[i] - time[:i], (x[i] - x[:i]) ** 2 + (y[i] - y[:i]) ** 2
         rate = 2 ** log_k[:i] * np.exp(-dt / tau) * (dt + c) ** -(1 + omega)
         rate *= (r2 + zone[:i]) ** -(1 + rho)

@@ -6,8 +6,9 @@ The rate of events at time t (days) and place x (km) given the history is
                                      (r_j**2 + d exp(gamma (m_j - mc)))**-(1 + rho)
 
 the form of Mizrahi, Nandan & Wiemer (2021), doi:10.1785/0220200231, after Ogata (1998),
-doi:10.1023/A:1003403601725. See `etas_background` for backgrounds, `etas_simulation` and
-`etas_forecast` for forecasts, and `etas_scores` for scores by event.
+doi:10.1023/A:1003403601725. See `etas_background` for backgrounds, `etas_completeness` and
+`etas_anisotropy` for options of the fit, `etas_simulation` and `etas_forecast` for forecasts, and
+`etas_scores` for scores by event.
 """
 
 from __future__ import annotations
@@ -15,30 +16,32 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 
-from craton.errors import ConfigError, DataError, ModelError, nearest
+from craton.errors import ConfigError, DataError, nearest
+from craton.models.physics.etas_anisotropy import Anisotropy
 from craton.models.physics.etas_background import Density, KernelDensity, UniformDensity
-from craton.models.physics.etas_kernels import integral_sums, pair_sums, time_table
-from craton.models.physics.etas_near import NearPairs, near_pairs, near_sums
-from craton.models.physics.etas_parameters import (
-    FITTED,
-    FOREVER,
-    LN10,
-    EtasParameters,
-    Events,
-    mean_productivity,
-)
+from craton.models.physics.etas_completeness import Completeness
+from craton.models.physics.etas_maximise import LOGARITHMIC, covariance, first_guess, maximise
+from craton.models.physics.etas_parameters import FITTED, EtasParameters, Events
+from craton.models.physics.etas_problem import Problem
 
-__all__ = ["FITTED", "EtasFit", "EtasParameters", "Events", "fit", "log_likelihood"]
+__all__ = [
+    "FITTED",
+    "Anisotropy",
+    "Completeness",
+    "EtasFit",
+    "EtasParameters",
+    "Events",
+    "fit",
+    "log_likelihood",
+]
 
 Floats = NDArray[np.float64]
-
-_LOGARITHMIC = np.array([LN10 if name.startswith("log10") else 1.0 for name in FITTED])
 
 
 def log_likelihood(
@@ -48,6 +51,10 @@ def log_likelihood(
     window: tuple[float, float],
     area: float,
     density: ArrayLike | None = None,
+    *,
+    completeness: Completeness | None = None,
+    shares: ArrayLike | None = None,
+    anisotropy: Anisotropy | None = None,
 ) -> tuple[float, Floats]:
     """Log-likelihood of the target events, and its gradient.
 
@@ -66,64 +73,45 @@ def log_likelihood(
     density : array_like, shape (targets,), optional
         Background density at the targets in 1/km2, of integral one over the region. Uniform if
         not given. The background rate is ``mu * area * density``.
+    completeness : Completeness, optional
+        Where and when the catalogue is complete above more than ``parameters.mc`` alone. Events
+        below it do not count.
+    shares : array_like, shape (places,), optional
+        Share of the background in each place of `completeness`; equal by default.
+    anisotropy : Anisotropy, optional
+        Ellipses around large parents (of exponent 0.5 if it has none).
 
     Returns
     -------
     value : float
-        Natural logarithm; exact but for rounding (no pair is left out).
+        Natural logarithm; exact but for rounding (no pair is left out), with two approximations
+        that `completeness` makes: offspring count with the completeness at their parent's place,
+        and unseen events trigger as `Completeness` says.
     gradient : numpy.ndarray, shape (9,)
-        Derivatives with respect to `FITTED`.
+        Derivatives with respect to `FITTED`; the factor that lets seen events stand for unseen
+        ones is held.
 
     References
     ----------
     Ogata (1998), doi:10.1023/A:1003403601725.
     """
-    index = np.flatnonzero(targets)
-    shape = np.full(index.size, 1.0 / area) if density is None else np.asarray(density, float)
-    sums = pair_sums(index, *_pair_arguments(parameters, events))
-    value, gradient, _ = _likelihood(parameters, events, sums, window, area, shape)
-    return value, gradient * _LOGARITHMIC
+    everywhere = np.full(events.time.size, 1.0 / area)
+    if density is not None:
+        everywhere[targets] = np.asarray(density, float)
+    if completeness is not None:
+        kept = completeness.complete(events, parameters.mc)
+        events, targets, everywhere = _some(events, kept), targets[kept], everywhere[kept]
+    problem = Problem.of(
+        parameters, events, targets, window, area, everywhere[targets], completeness,
+        None if shares is None else np.asarray(shares, float),
+        None if anisotropy is None else anisotropy.ellipses(events),
+    )  # fmt: skip
+    value, gradient, _ = problem.value(parameters, problem.sums(parameters))
+    return value, gradient * LOGARITHMIC
 
 
-def _pair_arguments(
-    p: EtasParameters, events: Events
-) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]:
-    """What `pair_sums` and its kin want to know besides the targets."""
-    excess, zone = events.magnitude - p.mc, p.zone(events.magnitude)
-    log_k = (LN10 * p.log10_k0 + p.a * excess) / math.log(2.0)
-    kernel = np.array([p.c, p.omega, p.tau, p.rho])
-    return events.time, events.x, events.y, excess, log_k, zone, kernel
-
-
-def _likelihood(
-    p: EtasParameters,
-    events: Events,
-    sums: Floats,
-    window: tuple[float, float],
-    area: float,
-    density: Floats,
-) -> tuple[float, Floats, Floats]:
-    """Value, gradient in natural logarithms, and the share of background at each target.
-
-    `sums` are the triggered rate at each target and its derivatives, as of `pair_sums`.
-    """
-    excess, zone = events.magnitude - p.mc, p.zone(events.magnitude)
-    rate = p.mu * area * density
-    total = rate + sums[:, 0]
-    if not (total > 0).all():
-        raise ModelError("the rate is zero at an event", fix="give the background density a floor")
-    start, end = window
-    table = p.table(max(end - float(events.time[0]), end - start))
-    counts = integral_sums(
-        table, p.c, events.time, excess, zone, p.productivity(events.magnitude), p.rho, start, end
-    )
-    expected = p.mu * area * (end - start)
-    value = float(np.log(total).sum() - expected - counts[0])
-    share = rate / total
-    gradient = np.concatenate(
-        [[share.sum() - expected], (sums / total[:, None]).sum(axis=0) - counts]
-    )
-    return value, gradient, share
+def _some(events: Events, kept: NDArray[np.bool_]) -> Events:
+    return Events(*(v[kept] for v in events))
 
 
 class EtasFit(NamedTuple):
@@ -131,7 +119,10 @@ class EtasFit(NamedTuple):
 
     `background_share` is the probability of each target of being a background event,
     `log_likelihood` that of the last fit, `converged` what the optimiser said, `evaluations` the
-    number of likelihoods computed.
+    number of passes over all pairs. `covariance`, shape (9, 9), is that of `FITTED` (None if
+    errors were not asked for, NaN where the likelihood has no maximum inside its bounds), and
+    `exponent` that of the ellipses, if there are any. With a completeness the targets are those
+    above it.
     """
 
     parameters: EtasParameters
@@ -141,20 +132,48 @@ class EtasFit(NamedTuple):
     n_targets: int
     evaluations: int
     converged: bool
+    covariance: Floats | None = None
+    exponent: float | None = None
 
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        """Standard errors of `FITTED` and of beta, by the observed information.
 
-_FARTHEST = 3.0  # largest change of log rate that is extrapolated
-_BOUNDS = (
-    (-60.0, 10.0),  # ln mu
-    (math.log(1e-4), math.log(0.999)),  # ln branching ratio
-    (-1.0, 10.0),  # a - rho gamma, cut below beta
-    (LN10 * -7.0, LN10 * 1.0),  # ln c
-    (-0.9, 2.0),  # omega
-    (LN10 * -1.0, LN10 * 5.5),  # ln tau
-    (LN10 * -6.0, LN10 * 4.0),  # ln d
-    (-0.5, 4.0),  # gamma
-    (math.log(0.03), math.log(8.0)),  # ln rho
-)
+        Background density, completeness and ellipses are taken as known. The error of beta is
+        ``beta / sqrt(n)`` (Aki 1965), independent of the others. A parameter at its bound is
+        taken as known, too.
+
+        Raises
+        ------
+        ConfigError
+            If the fit was made without ``errors=True``.
+        """
+        errors = np.sqrt(np.diag(self._spread()))
+        found = {name: float(v) for name, v in zip(FITTED, errors, strict=True)}
+        return found | {"beta": self.parameters.beta / math.sqrt(self.n_targets)}
+
+    def _spread(self) -> Floats:
+        if self.covariance is None:
+            raise ConfigError("this fit has no standard errors", fix="fit with errors=True")
+        return self.covariance
+
+    def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
+        """Interval of a parameter, symmetric in the units of `FITTED`."""
+        reach = NormalDist().inv_cdf(0.5 + level / 2) * self.standard_errors[name]
+        value = float(getattr(self.parameters, name))
+        return value - reach, value + reach
+
+    def branching_ratio_error(self, m_max: float | None = None) -> float:
+        """Standard error of `EtasParameters.branching_ratio`, by the delta method."""
+        p, h, spread = self.parameters, 1e-4, self._spread()
+
+        def slope(name: str) -> float:
+            up, down = (replace(p, **{name: getattr(p, name) + s}) for s in (h, -h))
+            return (up.branching_ratio(m_max) - down.branching_ratio(m_max)) / (2 * h)
+
+        slopes = np.array([slope(name) for name in FITTED])
+        of_beta = slope("beta") * self.standard_errors["beta"]
+        return math.sqrt(float(slopes @ spread @ slopes) + of_beta**2)
 
 
 def fit(
@@ -174,6 +193,10 @@ def fit(
     neighbours: int = 5,
     min_bandwidth: float = 1.0,
     max_evaluations: int = 400,
+    method: str = "direct",
+    errors: bool = False,
+    completeness: Completeness | None = None,
+    anisotropy: Anisotropy | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> EtasFit:
     """Fit the ETAS model by maximum likelihood.
@@ -209,7 +232,18 @@ def fit(
     neighbours, min_bandwidth
         Of `KernelDensity.from_points`.
     max_evaluations : int
-        Most evaluations of the likelihood in one fit.
+        Most passes over all pairs in one fit.
+    method : {"direct", "em"}
+        Climb the likelihood itself; or expectation-maximisation (Veen & Schoenberg 2008), which
+        ends at the same maximum after many more passes. It never leaves a bad start by a wild
+        step: use it where the direct search does not converge, or to check its maximum.
+    errors : bool
+        Compute the covariance of the parameters; it takes ten passes over all pairs.
+    completeness : Completeness, optional
+        Magnitude of completeness in steps of time and by region, also after large events. Events
+        below it are left out.
+    anisotropy : Anisotropy, optional
+        Ellipses around large parents.
     progress : callable, optional
         Called with a stage and the log-likelihood per target after each evaluation.
 
@@ -223,47 +257,82 @@ def fit(
     DataError
         If there are fewer than 20 targets, or one lies outside the window.
     ConfigError
-        If `background` is an unknown word.
+        If `background` or `method` is an unknown word, or EM is to fit ellipses.
 
     References
     ----------
-    Zhuang, Ogata & Vere-Jones (2002), doi:10.1198/016214502760046925.
+    Zhuang, Ogata & Vere-Jones (2002), doi:10.1198/016214502760046925; Veen & Schoenberg (2008),
+    doi:10.1198/016214508000000148.
     """
+    _check_words(background, method, anisotropy)
+    level = np.full(events.time.size, mc)
+    if completeness is not None:
+        kept = completeness.complete(events, mc)
+        events, targets = _some(events, kept), targets[kept]
+        level = mc + completeness.lack(events, mc)
     index = np.flatnonzero(targets)
     _check_targets(events, index, window)
-    uniform = UniformDensity.of(region)
-    chosen: Density = background if not isinstance(background, str) else uniform
-    if isinstance(background, str) and background not in ("uniform", "kernel"):
-        raise ConfigError(
-            f"background '{background}' is unknown; {nearest(background, ('uniform', 'kernel'))}"
-        )
     if beta is None:
-        beta = 1.0 / (float(events.magnitude[index].mean()) - (mc - delta_m / 2))
-    current = start or _first_guess(index.size, uniform.area, window, beta, mc)
-    current = replace(current, beta=beta, mc=mc)
-    again = rounds if background == "kernel" else 0
+        beta = 1.0 / (float((events.magnitude - level)[index].mean()) + delta_m / 2)
+    uniform, adaptive = UniformDensity.of(region), background == "kernel"
+    chosen: Density = uniform if isinstance(background, str) else background
     x, y = events.x[index], events.y[index]
     own: Floats = chosen.at(x, y)
-    if start_background is not None and again:
-        again, own = 1, start_background.at_other_points(x, y)
+    current = start or first_guess(index.size, uniform.area, window, beta, mc)
+    current = replace(current, beta=beta, mc=mc)
+    again = rounds if adaptive or completeness is not None or anisotropy is not None else 0
+    if start_background is not None and adaptive:
+        again, own = min(again, 1), start_background.at_other_points(x, y)
+    ellipses = None if anisotropy is None else anisotropy.ellipses(events)
     evaluations = 0
     for turn in range(again + 1):
-        stage = f"fit {turn + 1} of {again + 1}"
-        # The last fit alone needs all digits: the ones before only give weights.
+        # The last fit alone needs all digits: the ones before only give what it holds.
         rough = turn < again
-        result = _maximise(
-            current, events, index, window, uniform.area, own, max_branching, max_evaluations,
-            1e-6 if rough else 1e-10, stage, progress,
+        problem = Problem.of(
+            current, events, targets, window, uniform.area, own, completeness,
+            None if completeness is None else completeness.shares(chosen, uniform.polygon),
+            ellipses,
         )  # fmt: skip
-        current, value, share, used, converged = result
-        evaluations += used
-        if rough:
+        found = maximise(
+            current, problem, max_branching=max_branching, max_passes=max_evaluations,
+            tolerance=1e-6 if rough else 1e-10, em=method == "em",
+            progress=_told(progress, f"fit {turn + 1} of {again + 1}"),
+        )  # fmt: skip
+        current = found.parameters
+        evaluations += found.passes
+        if rough and adaptive:
+            weight = found.share
+            if completeness is not None and completeness.polygons:
+                weight = weight * np.exp(beta * (level - mc)[index])
             kernel = KernelDensity.from_points(
-                x, y, share, region, neighbours=neighbours, min_bandwidth=min_bandwidth
+                x, y, weight, region, neighbours=neighbours, min_bandwidth=min_bandwidth
             )
             # An event must not raise the density at its own place.
             chosen, own = kernel, kernel.at_own_points()
-    return EtasFit(current, chosen, share, value, index.size, evaluations, converged)
+        if rough and ellipses is not None and anisotropy and anisotropy.exponent is None:
+            ellipses = problem.best_ellipses(current)
+    spread = covariance(current, problem, max_branching) if errors else None
+    return EtasFit(
+        current, chosen, found.share, found.value, index.size, evaluations, found.converged,
+        spread, None if ellipses is None else ellipses.exponent,
+    )  # fmt: skip
+
+
+def _told(
+    progress: Callable[[str, float], None] | None, stage: str
+) -> Callable[[float], None] | None:
+    return None if progress is None else lambda value: progress(stage, value)
+
+
+def _check_words(background: Density | str, method: str, anisotropy: Anisotropy | None) -> None:
+    for name, word, known in (
+        ("background", background, ("uniform", "kernel")),
+        ("method", method, ("direct", "em")),
+    ):
+        if isinstance(word, str) and word not in known:
+            raise ConfigError(f"{name} '{word}' is unknown; {nearest(word, known)}")
+    if method == "em" and anisotropy is not None:
+        raise ConfigError("EM does not fit ellipses", fix="use method='direct'")
 
 
 def _check_targets(events: Events, index: NDArray[np.int64], window: tuple[float, float]) -> None:
@@ -275,167 +344,3 @@ def _check_targets(events: Events, index: NDArray[np.int64], window: tuple[float
     inside = (events.time[index] >= window[0]) & (events.time[index] < window[1])
     if not inside.all():
         raise DataError(f"{int((~inside).sum())} target events lie outside the window {window}")
-
-
-def _first_guess(
-    n: int, area: float, window: tuple[float, float], beta: float, mc: float
-) -> EtasParameters:
-    """Half background, half triggered, with values usual for regional catalogues."""
-    vector = np.array(
-        [
-            math.log(0.5 * n / area / (window[1] - window[0])),
-            math.log(0.5),
-            0.6 * beta,
-            math.log(5e-3),
-            0.1,
-            math.log(1000.0),
-            math.log(0.1),
-            0.8,
-            math.log(0.6),
-        ]
-    )
-    return _decode(vector, beta, mc)[0]
-
-
-def _decode(v: Floats, beta: float, mc: float) -> tuple[EtasParameters, Floats]:
-    """Parameters from the vector of `_BOUNDS`, and dln G to omega, ln tau, ln c.
-
-    The vector holds the branching ratio in place of k0 and the growth of total productivity in
-    place of a: with these the parameters of the kernels are much less correlated.
-    """
-    ln_mu, ln_n, growth, ln_c, omega, ln_tau, ln_d, gamma, ln_rho = v.tolist()
-    rho, c, tau = math.exp(ln_rho), math.exp(ln_c), math.exp(ln_tau)
-    last = time_table(c, omega, tau, FOREVER * tau)[-1]
-    ln_k0 = ln_n - math.log(beta / (beta - growth)) - math.log(last[0])
-    ln_k0 += -math.log(math.pi) + ln_rho + rho * ln_d
-    parameters = EtasParameters(
-        ln_mu / LN10, ln_k0 / LN10, growth + rho * gamma, ln_c / LN10, omega, ln_tau / LN10,
-        ln_d / LN10, gamma, rho, beta, mc,
-    )  # fmt: skip
-    return parameters, np.asarray(last[1:4] / last[0])
-
-
-def _encode(p: EtasParameters) -> Floats:
-    growth = min(p.a - p.rho * p.gamma, 0.97 * p.beta)
-    ratio = float(p.offspring(p.mc)) * mean_productivity(p.beta, growth, None)
-    return np.array(
-        [
-            LN10 * p.log10_mu,
-            math.log(ratio),
-            growth,
-            LN10 * p.log10_c,
-            p.omega,
-            LN10 * p.log10_tau,
-            LN10 * p.log10_d,
-            p.gamma,
-            math.log(p.rho),
-        ]
-    )
-
-
-def _chain(g: Floats, p: EtasParameters, slopes: Floats) -> Floats:
-    """Gradient to the vector of `_decode` from the one to natural parameters."""
-    k = g[1]
-    growth = p.a - p.rho * p.gamma
-    return np.array(
-        [
-            g[0],
-            k,
-            g[2] - k / (p.beta - growth),
-            g[3] - k * slopes[2],
-            g[4] - k * slopes[0],
-            g[5] - k * slopes[1],
-            g[6] + k * p.rho,
-            g[7] + g[2] * p.rho,
-            p.rho * (g[8] + k * (1.0 / p.rho + LN10 * p.log10_d) + g[2] * p.gamma),
-        ]
-    )
-
-
-def _maximise(
-    start: EtasParameters,
-    events: Events,
-    index: NDArray[np.int64],
-    window: tuple[float, float],
-    area: float,
-    density: Floats,
-    max_branching: float,
-    max_evaluations: int,
-    tolerance: float,
-    stage: str,
-    progress: Callable[[str, float], None] | None,
-) -> tuple[EtasParameters, float, Floats, int, bool]:
-    """Climb on the near pairs from one pass over all pairs to the next.
-
-    It ends when a pass finds that the last climb gained less than `tolerance` nats a target.
-    """
-    beta, mc, n = start.beta, start.mc, index.size
-    low, high = np.array(_BOUNDS).T
-    high[1], high[2] = math.log(max_branching), 0.97 * beta
-
-    def measure(p: EtasParameters, sums: Floats) -> tuple[float, Floats, Floats]:
-        value, gradient, share = _likelihood(p, events, sums, window, area, density)
-        return value / n, gradient / n, share
-
-    here, best = np.clip(_encode(start), low, high), -math.inf
-    kept = (start, -math.inf, np.empty(0))
-    step, passes, converged = here * 0.0, 0, False
-    while passes < max_evaluations and not converged:
-        p, _ = _decode(here, beta, mc)
-        pairs = near_pairs(index, *_pair_arguments(p, events))
-        value, _, share = measure(p, pairs.total)
-        passes += 1
-        if progress:
-            progress(stage, value)
-        if value < best:
-            # What lies beyond the near pairs was extrapolated too far: go back half of the way.
-            converged = best - value < tolerance
-            step = step / 2
-            here = here - step
-            continue
-        converged = value - best < tolerance
-        best, kept = value, (p, value * n, share)
-        if not converged:
-            there = _climb(here, p, pairs, events, index, measure, (low, high), tolerance)
-            step, here = there - here, there
-    return *kept, passes, converged
-
-
-def _climb(
-    start: Floats,
-    about: EtasParameters,
-    pairs: NearPairs,
-    events: Events,
-    index: NDArray[np.int64],
-    measure: Callable[[EtasParameters, Floats], tuple[float, Floats, Floats]],
-    bounds: tuple[Floats, Floats],
-    tolerance: float,
-) -> Floats:
-    """Maximise with the sums over all but near pairs extrapolated from the parameters `about`."""
-    slope = pairs.rest / np.maximum(pairs.rest[:, :1], 1e-300)
-    origin = _natural(about)
-
-    def cost(vector: Floats) -> tuple[float, Floats]:
-        p, slopes = _decode(vector, about.beta, about.mc)
-        sums = near_sums(index, pairs.first, pairs.source, *_pair_arguments(p, events))
-        grown = slope @ (_natural(p) - origin)
-        rest = pairs.rest[:, 0] * np.exp(np.clip(grown, -_FARTHEST, _FARTHEST))
-        sums += rest[:, None] * slope
-        value, gradient, _ = measure(p, sums)
-        return -value, -_chain(gradient, p, slopes)
-
-    found = minimize(
-        cost,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=np.array(bounds).T,
-        options={"maxfun": 400, "ftol": tolerance / 10, "gtol": 1e-7, "maxcor": 20},
-    )
-    return np.asarray(found.x)
-
-
-def _natural(p: EtasParameters) -> Floats:
-    """Parameters in the order and units of the columns of `pair_sums`."""
-    ln_k0, ln_c, ln_tau, ln_d = LN10 * np.array([p.log10_k0, p.log10_c, p.log10_tau, p.log10_d])
-    return np.array([ln_k0, p.a, ln_c, p.omega, ln_tau, ln_d, p.gamma, p.rho])

@@ -242,21 +242,29 @@ def _rate(
 @jit()
 def integral_sums(
     table: Floats, c: float, time: Floats, excess: Floats, zone: Floats, offspring: Floats,
-    rho: float, start: float, end: float,
+    rho: float, edges: Floats, seen: Floats, place: Ints,
 ) -> Floats:  # fmt: skip
-    """Expected direct offspring of all events in [start, end), and its derivatives.
+    """Expected direct offspring of all events between the edges, and its derivatives.
 
-    `offspring` is productivity times the integral of the space kernel over the plane. The order
-    of the derivatives is that of `pair_sums`.
+    `offspring` is productivity times the integral of the space kernel over the plane; between
+    edges s and s + 1 the share ``seen[place, s]`` of them counts. The order of the derivatives is
+    that of `pair_sums`.
     """
     out = np.zeros(8)
-    g = np.zeros(4)
+    g, low, high = np.zeros(4), np.zeros(4), np.zeros(4)
+    steps = edges.size - 1
     for j in range(time.size):
-        if time[j] >= end:
+        if time[j] >= edges[steps]:
             break
-        u_end, u_start = _knot(end - time[j], c), _knot(max(start - time[j], 0.0), c)
-        for k in range(4):
-            g[k] = _look_up(table, k, u_end) - _look_up(table, k, u_start)
+        g[:] = 0.0
+        first = max(np.searchsorted(edges, time[j], side="right") - 1, 0)
+        for s in range(first, steps + 1):
+            u = _knot(max(edges[s] - time[j], 0.0), c)
+            for k in range(4):
+                high[k] = _look_up(table, k, u)
+                if s > first:
+                    g[k] += seen[place[j], s - 1] * (high[k] - low[k])
+                low[k] = high[k]
         expected = offspring[j] * g[0]
         out[0] += expected
         out[1] += expected * excess[j]

@@ -8,6 +8,7 @@ gradient of the last pass are exact, so the maximum is the one of all pairs.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numba
@@ -181,3 +182,54 @@ def _near(
     out[5] = -power_r * s5
     out[6] = -power_r * s6
     out[7] = -LN2 * s7
+
+
+@jit(parallel=True)
+def expected_logs(
+    targets: Ints, first: Ints, source: NDArray[np.int32], chance: Floats, time: Floats,
+    x: Floats, y: Floats, excess: Floats, log_k: Floats, zone: Floats, p: Floats,
+) -> Floats:  # fmt: skip
+    """Sum over near pairs of `chance` times the logarithm of the rate, and its derivatives.
+
+    Returns, for each target, the sum and then its derivatives in the order of `pair_sums`.
+    """
+    out = np.zeros((targets.size, 9))
+    c, omega, tau, rho = p[0], p[1], p[2], p[3]
+    for i in numba.prange(targets.size):
+        n, row = targets[i], out[i]
+        for k in range(first[i], first[i + 1]):
+            j, w = source[k], chance[k]
+            dt = time[n] - time[j]
+            far = (x[j] - x[n]) ** 2 + (y[j] - y[n]) ** 2 + zone[j]
+            log_t, log_r = math.log(dt + c), math.log(far)
+            z = w * (1.0 + rho) * zone[j] / far
+            row[0] += w * (LN2 * log_k[j] - dt / tau - (1.0 + omega) * log_t - (1.0 + rho) * log_r)
+            row[1] += w
+            row[2] += w * excess[j]
+            row[3] -= w * (1.0 + omega) * c / (dt + c)
+            row[4] -= w * log_t
+            row[5] += w * dt / tau
+            row[6] -= z
+            row[7] -= z * excess[j]
+            row[8] -= w * log_r
+    return out
+
+
+@jit(parallel=True)
+def near_rates(
+    targets: Ints, first: Ints, source: NDArray[np.int32], time: Floats, x: Floats, y: Floats,
+    log_k: Floats, zone: Floats, p: Floats,
+) -> Floats:  # fmt: skip
+    """Rate of each near pair, shape (pairs,)."""
+    out = np.empty(source.size)
+    for i in numba.prange(targets.size):
+        n = targets[i]
+        for k in range(first[i], first[i + 1]):
+            j = source[k]
+            dt = time[n] - time[j]
+            far = (x[j] - x[n]) ** 2 + (y[j] - y[n]) ** 2 + zone[j]
+            out[k] = math.exp(
+                LN2 * log_k[j] - dt / p[2] - (1.0 + p[1]) * math.log(dt + p[0])
+                - (1.0 + p[3]) * math.log(far)
+            )  # fmt: skip
+    return out

@@ -1,0 +1,295 @@
+"""The search for the maximum of the ETAS likelihood, directly or by EM, and its curvature."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from craton.models.physics.etas_kernels import time_table
+from craton.models.physics.etas_near import (
+    NearPairs,
+    expected_logs,
+    near_pairs,
+    near_rates,
+    near_sums,
+)
+from craton.models.physics.etas_parameters import (
+    FITTED,
+    FOREVER,
+    LN10,
+    EtasParameters,
+    mean_productivity,
+)
+from craton.models.physics.etas_problem import Problem
+
+Floats = NDArray[np.float64]
+
+LOGARITHMIC = np.array([LN10 if name.startswith("log10") else 1.0 for name in FITTED])
+"""What turns derivatives to natural logarithms into those to `FITTED`."""
+
+_FARTHEST = 3.0  # largest change of log rate that is extrapolated
+_BOUNDS = (
+    (-60.0, 10.0),  # ln mu
+    (math.log(1e-4), math.log(0.999)),  # ln branching ratio
+    (-1.0, 10.0),  # a - rho gamma, cut below beta
+    (LN10 * -7.0, LN10 * 1.0),  # ln c
+    (-0.9, 2.0),  # omega
+    (LN10 * -1.0, LN10 * 5.5),  # ln tau
+    (LN10 * -6.0, LN10 * 4.0),  # ln d
+    (-0.5, 4.0),  # gamma
+    (math.log(0.03), math.log(8.0)),  # ln rho
+)
+
+
+def first_guess(
+    n: int, area: float, window: tuple[float, float], beta: float, mc: float
+) -> EtasParameters:
+    """Half background, half triggered, with values usual for regional catalogues."""
+    vector = np.array(
+        [
+            math.log(0.5 * n / area / (window[1] - window[0])),
+            math.log(0.5),
+            0.6 * beta,
+            math.log(5e-3),
+            0.1,
+            math.log(1000.0),
+            math.log(0.1),
+            0.8,
+            math.log(0.6),
+        ]
+    )
+    return _decode(vector, beta, mc)[0]
+
+
+def _decode(v: Floats, beta: float, mc: float) -> tuple[EtasParameters, Floats]:
+    """Parameters from the vector of `_BOUNDS`, and dln G to omega, ln tau, ln c.
+
+    The vector holds the branching ratio in place of k0 and the growth of total productivity in
+    place of a: with these the parameters of the kernels are much less correlated.
+    """
+    ln_mu, ln_n, growth, ln_c, omega, ln_tau, ln_d, gamma, ln_rho = v.tolist()
+    rho, c, tau = math.exp(ln_rho), math.exp(ln_c), math.exp(ln_tau)
+    last = time_table(c, omega, tau, FOREVER * tau)[-1]
+    ln_k0 = ln_n - math.log(beta / (beta - growth)) - math.log(last[0])
+    ln_k0 += -math.log(math.pi) + ln_rho + rho * ln_d
+    parameters = EtasParameters(
+        ln_mu / LN10, ln_k0 / LN10, growth + rho * gamma, ln_c / LN10, omega, ln_tau / LN10,
+        ln_d / LN10, gamma, rho, beta, mc,
+    )  # fmt: skip
+    return parameters, np.asarray(last[1:4] / last[0])
+
+
+def _encode(p: EtasParameters) -> Floats:
+    growth = min(p.a - p.rho * p.gamma, 0.97 * p.beta)
+    ratio = float(p.offspring(p.mc)) * mean_productivity(p.beta, growth, None)
+    return np.array(
+        [
+            LN10 * p.log10_mu,
+            math.log(ratio),
+            growth,
+            LN10 * p.log10_c,
+            p.omega,
+            LN10 * p.log10_tau,
+            LN10 * p.log10_d,
+            p.gamma,
+            math.log(p.rho),
+        ]
+    )
+
+
+def _chain(g: Floats, p: EtasParameters, slopes: Floats) -> Floats:
+    """Gradient to the vector of `_decode` from the one to natural parameters."""
+    k = g[1]
+    growth = p.a - p.rho * p.gamma
+    return np.array(
+        [
+            g[0],
+            k,
+            g[2] - k / (p.beta - growth),
+            g[3] - k * slopes[2],
+            g[4] - k * slopes[0],
+            g[5] - k * slopes[1],
+            g[6] + k * p.rho,
+            g[7] + g[2] * p.rho,
+            p.rho * (g[8] + k * (1.0 / p.rho + LN10 * p.log10_d) + g[2] * p.gamma),
+        ]
+    )
+
+
+class Found(NamedTuple):
+    """What a search found; `share` is the share of background at each target."""
+
+    parameters: EtasParameters
+    value: float
+    share: Floats
+    passes: int
+    converged: bool
+
+
+def _limits(beta: float, max_branching: float) -> tuple[Floats, Floats]:
+    low, high = np.array(_BOUNDS).T
+    high[1], high[2] = math.log(max_branching), 0.97 * beta
+    return low, high
+
+
+def maximise(
+    start: EtasParameters,
+    problem: Problem,
+    *,
+    max_branching: float,
+    max_passes: int,
+    tolerance: float,
+    em: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> Found:
+    """Climb on the near pairs from one pass over all pairs to the next.
+
+    It ends when a pass finds that the last climb gained less than `tolerance` nats a target. With
+    `em` each climb is an M-step: the responsibilities are those of the last pass.
+    """
+    beta, mc, n = start.beta, start.mc, problem.index.size
+    low, high = _limits(beta, max_branching)
+    here, best = np.clip(_encode(start), low, high), -math.inf
+    kept = (start, -math.inf, np.empty(0))
+    step, passes, converged = here * 0.0, 0, False
+    climb = _expect_and_climb if em else _climb
+    while passes < max_passes and not converged:
+        p, _ = _decode(here, beta, mc)
+        pairs = near_pairs(problem.index, *problem.arguments(p))
+        total, _, share = problem.value(p, pairs.total + problem.elongated(p))
+        value = total / n
+        passes += 1
+        if progress:
+            progress(value)
+        if value < best:
+            # What lies beyond the near pairs was extrapolated too far: go back half of the way.
+            converged = best - value < tolerance
+            step = step / 2
+            here = here - step
+            continue
+        converged = value - best < tolerance
+        best, kept = value, (p, total, share)
+        if not converged:
+            there = climb(here, p, pairs, problem, (low, high), tolerance)
+            step, here = there - here, there
+    return Found(*kept, passes, converged)
+
+
+def _climb(
+    start: Floats,
+    about: EtasParameters,
+    pairs: NearPairs,
+    problem: Problem,
+    bounds: tuple[Floats, Floats],
+    tolerance: float,
+) -> Floats:
+    """Maximise with the sums over all but near pairs extrapolated from the parameters `about`."""
+    slope = pairs.rest / np.maximum(pairs.rest[:, :1], 1e-300)
+    origin, n = _natural(about), problem.index.size
+
+    def cost(vector: Floats) -> tuple[float, Floats]:
+        p, slopes = _decode(vector, about.beta, about.mc)
+        sums = near_sums(problem.index, pairs.first, pairs.source, *problem.arguments(p))
+        grown = slope @ (_natural(p) - origin)
+        rest = pairs.rest[:, 0] * np.exp(np.clip(grown, -_FARTHEST, _FARTHEST))
+        sums += rest[:, None] * slope + problem.elongated(p)
+        value, gradient, _ = problem.value(p, sums)
+        return -value / n, -_chain(gradient / n, p, slopes)
+
+    return _minimum(cost, start, bounds, tolerance)
+
+
+def _expect_and_climb(
+    start: Floats,
+    about: EtasParameters,
+    pairs: NearPairs,
+    problem: Problem,
+    bounds: tuple[Floats, Floats],
+    tolerance: float,
+) -> Floats:
+    """EM: responsibilities of background and near pairs, then the maximum with them held.
+
+    The other pairs enter by their exact gradient, so the two methods have the same fixed points.
+    """
+    index, n = problem.index, problem.index.size
+    total = pairs.total[:, 0] + about.mu * problem.area * problem.density
+    share = 1.0 - pairs.total[:, 0] / total
+    time, x, y, _, log_k, zone, kernel = problem.arguments(about)
+    chance = near_rates(index, pairs.first, pairs.source, time, x, y, log_k, zone, kernel)
+    chance /= np.repeat(total, np.diff(pairs.first))
+    pull, origin = (pairs.rest / total[:, None]).sum(axis=0), _natural(about)
+
+    def cost(vector: Floats) -> tuple[float, Floats]:
+        p, slopes = _decode(vector, about.beta, about.mc)
+        sums = expected_logs(index, pairs.first, pairs.source, chance, *problem.arguments(p))
+        near, counts = sums.sum(axis=0), problem.counts(p)
+        expected = p.mu * problem.area * problem.exposure
+        value = share.sum() * math.log(p.mu) + near[0] + pull @ (_natural(p) - origin)
+        gradient = np.concatenate([[share.sum() - expected], near[1:] + pull - counts])
+        return -(value - expected - counts[0]) / n, -_chain(gradient / n, p, slopes)
+
+    return _minimum(cost, start, bounds, tolerance)
+
+
+def _minimum(
+    cost: Callable[[Floats], tuple[float, Floats]],
+    start: Floats,
+    bounds: tuple[Floats, Floats],
+    tolerance: float,
+) -> Floats:
+    found = minimize(
+        cost,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.array(bounds).T,
+        options={"maxfun": 400, "ftol": tolerance / 10, "gtol": 1e-7, "maxcor": 20},
+    )
+    return np.asarray(found.x)
+
+
+def _natural(p: EtasParameters) -> Floats:
+    """Parameters in the order and units of the columns of `pair_sums`."""
+    ln_k0, ln_c, ln_tau, ln_d = LN10 * np.array([p.log10_k0, p.log10_c, p.log10_tau, p.log10_d])
+    return np.array([ln_k0, p.a, ln_c, p.omega, ln_tau, ln_d, p.gamma, p.rho])
+
+
+_STEP = 1e-4  # of the differences, in the coordinates of `_decode`
+
+
+def covariance(p: EtasParameters, problem: Problem, max_branching: float) -> Floats:
+    """Covariance of `FITTED`: inverse of the observed information, by the delta method.
+
+    The information is the forward difference of the exact gradient in the coordinates in which
+    the search is made: ten passes over all pairs. A coordinate at its bound is held, as if it
+    were known.
+
+    Returns
+    -------
+    numpy.ndarray, shape (9, 9)
+        NaN throughout where the information is not positive definite.
+    """
+    here, (low, high) = _encode(p), _limits(p.beta, max_branching)
+    free = np.flatnonzero((here > low + 1e-3) & (here < high - 1e-3))
+
+    def gradient(vector: Floats) -> Floats:
+        q, slopes = _decode(vector, p.beta, p.mc)
+        return _chain(problem.value(q, problem.sums(q))[1], q, slopes)
+
+    def fitted(vector: Floats) -> Floats:
+        q, _ = _decode(vector, p.beta, p.mc)
+        return np.array([getattr(q, name) for name in FITTED])
+
+    slope, values = gradient(here), fitted(here)
+    steps = _STEP * np.eye(here.size)[free]
+    rows = np.array([slope - gradient(here + step) for step in steps])[:, free] / _STEP
+    jacobian = np.array([fitted(here + step) - values for step in steps]) / _STEP
+    matrix = 0.5 * (rows + rows.T)
+    if np.linalg.eigvalsh(matrix)[0] <= 0:
+        return np.full((here.size, here.size), np.nan)
+    return np.asarray(jacobian.T @ np.linalg.inv(matrix) @ jacobian)
