@@ -151,12 +151,26 @@ def cell_share(x: float, y: float, zone: float, rho: float, cell: Floats) -> flo
     ``(1 - (1 + p**2 cosh(v)**2 / D)**-rho) / cosh(v) dv / 2 pi``.
     """
     left, right, low, high = cell[0] - x, cell[1] - x, cell[2] - y, cell[3] - y
+    if rho == 1.0:
+        return (
+            _corner(right, high, zone)
+            - _corner(left, high, zone)
+            - _corner(right, low, zone)
+            + _corner(left, low, zone)
+        )
     return (
         _edge(-low, left, right, zone, rho)
         + _edge(right, low, high, zone, rho)
         + _edge(high, -right, -left, zone, rho)
         + _edge(-left, -high, -low, zone, rho)
     )
+
+
+@jit()
+def _corner(x: float, y: float, zone: float) -> float:
+    """Integral of ``D / pi (r**2 + D)**-2`` from the centre to a corner, which is closed."""
+    a, b = math.sqrt(x * x + zone), math.sqrt(y * y + zone)
+    return (x / a * math.atan(y / a) + y / b * math.atan(x / b)) / (2.0 * math.pi)
 
 
 @jit(reorder=True)
