@@ -258,6 +258,8 @@ class ETAS(PointProcess):
 
     start: EtasParameters | None = None
     start_density: KernelDensity | None = None
+    errors: Floats | None = None
+    """Standard errors of `FITTED`, beta and the branching ratio up to `M_MAX`, if known."""
 
     def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         self.start = EtasParameters(*(float(v) for v in arrays["parameters"]))
@@ -284,9 +286,12 @@ class ETAS(PointProcess):
             Events(*(np.ascontiguousarray(events[:, k]) for k in range(4))), learn, window,
             mc=region.mc, region=region.outline, background=self.config.background,
             delta_m=region.delta_m, start=self.start, start_background=self.start_density,
-            progress=progress,
+            errors=self.start is None, progress=progress,
         )  # fmt: skip
-        self.parameters, self.density = found.parameters, found.background
+        self.parameters, self.density, self.errors = found.parameters, found.background, None
+        if found.covariance is not None and np.isfinite(found.covariance).all():
+            ratio = found.branching_ratio_error(M_MAX)
+            self.errors = np.array([*found.standard_errors.values(), ratio])
 
     def _beta(self) -> float:
         return self.parameters.beta
@@ -304,10 +309,12 @@ class ETAS(PointProcess):
 
     def state(self) -> State:
         values = [getattr(self.parameters, n) for n in EtasParameters.__dataclass_fields__]
-        return {"parameters": np.array(values), **_density_state(self.density)}
+        known = {} if self.errors is None else {"errors": self.errors}
+        return {"parameters": np.array(values), **known, **_density_state(self.density)}
 
     def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         need(arrays, "parameters", "outline")
+        self.errors = arrays.get("errors")
         self.parameters = EtasParameters(*(float(v) for v in arrays["parameters"]))
         self.density = _density_from(arrays)
         return self

@@ -19,8 +19,8 @@ from craton.forecast_words import (
     normal_is,
     percent,
 )
-from craton.models.physics.etas_parameters import EtasParameters
-from craton.models.point_process import ETAS
+from craton.models.physics.etas_parameters import FITTED, EtasParameters
+from craton.models.point_process import ETAS, M_MAX
 from craton.report.aftershocks import aftershock_section
 from craton.report.figures import PALETTE, figure
 from craton.report.maps import forecast_map
@@ -244,15 +244,22 @@ def _parameters(result: Result) -> Section:
     for name, fitted in result.fitted[0].items():
         if isinstance(fitted.model, ETAS):
             p = fitted.model.parameters
-            rows[name] = {**vars(p), "branching ratio": p.branching_ratio(8.5)}
+            rows[name] = {**vars(p), "branching ratio": p.branching_ratio(M_MAX)}
+            if fitted.model.errors is not None:
+                named = (*FITTED, "beta", "branching ratio")
+                rows[f"{name}: standard error"] = dict(
+                    zip(named, fitted.model.errors.tolist(), strict=True)
+                )
     truth = {k[5:]: v for k, v in result.data.attrs.items() if k.startswith("etas_")}
     if truth:
-        ratio = EtasParameters.from_mapping(truth).branching_ratio(8.5)
+        ratio = EtasParameters.from_mapping(truth).branching_ratio(M_MAX)
         rows["truth"] = {**truth, "branching ratio": ratio}
     frame = pd.DataFrame(rows).rename_axis("parameter").reset_index()
     text = (
         "Rate λ = μ + Σ k0 exp(a (m − mc)) exp(−t/τ) (t + c)^−(1+ω) "
         "(r² + d exp(γ (m − mc)))^−(1+ρ), days and km. The branching ratio, the mean number of "
-        "direct aftershocks of an event, is better determined than the single parameters."
+        "direct aftershocks of an event, is better determined than the single parameters. Standard "
+        "errors are those of the observed information, for events in the whole plane and a known "
+        "background: a value less and plus 1.96 of them is its 95 % interval."
     )
     return Section("ETAS parameters", text, table=frame)
