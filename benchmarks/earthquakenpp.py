@@ -1,7 +1,7 @@
 """EarthquakeNPP: fit on training and validation, score each test event once.
 
     python benchmarks/earthquakenpp.py --data DIR --series NAME [--test FILE] [--bundle DIR]
-                                       [--unjittered]
+                                       [--unjittered] [--pure]
 
 DIR is the folder ``earthquakenpp`` of the data mirror; default: the one in ``$CRATON_DATA_DIR``.
 FILE holds withheld events (CSV: time, longitude, latitude, magnitude). The bundle is loaded if it
@@ -13,6 +13,8 @@ The network's steps, and whether there is one at all, are chosen on the validati
 
 With ``--unjittered`` the same models, not fitted anew but for the one with a kernel background,
 score the test events once more, all events being at their epicentres before the benchmark's jitter.
+With ``--pure`` a purely neural point process is trained, stopped early on the validation window,
+and scored beside them.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ from craton.io.catalog import read_catalog
 from craton.io.geodesy import project
 from craton.models.physics.etas import EtasParameters, Events, fit
 from craton.models.physics.etas_background import as_polygon, border_distance
-from craton.models.physics.etas_history import on_sphere
+from craton.models.physics.etas_history import on_sphere, past_density
 from craton.models.physics.etas_neural import (
+    WIDTHS,
     Catalog,
     Network,
     NeuralEtas,
@@ -45,6 +48,8 @@ from craton.models.physics.etas_neural import (
     train,
 )
 from craton.models.physics.etas_scores import benchmark_events, next_event_scores
+from craton.models.physics.neural_point_process import History
+from craton.models.physics.neural_point_process import train as train_process
 
 RESULTS = Path(__file__).parent / "results" / "earthquakenpp"
 
@@ -103,6 +108,15 @@ class Series:
             self.xy[:, known], self.magnitude[known],
             border_distance(*self.xy[:, known], self.region), base, self.area, self.scale,
         )  # fmt: skip
+
+    def history(self, until: float) -> History:
+        """Events before `until` for a neural point process; its background is their density."""
+        n = int((self.time < until).sum())
+        place = on_sphere(self.latitude[:n], self.longitude[:n])
+        past = past_density(np.arange(n), place, np.ones(n), (WIDTHS * self.scale) ** 2)
+        density = np.hstack([np.full((n, 1), 1.0 / self.area), past])
+        excess = self.magnitude[:n] - self.entry["mc"]
+        return History(self.time[:n], self.xy[:, :n], excess, density, self.scale)
 
     def etas_scores(self, p: EtasParameters, window: tuple[float, float], density: Any = None):
         """Scores of an ETAS model."""
@@ -164,7 +178,9 @@ def learn(series: Series, network: Network, say: Any) -> tuple[dict[str, Any], d
     return arrays, log
 
 
-def judge(series: Series, arrays: dict[str, Any], network: Network, log: Any, say: Any) -> Any:
+def judge(
+    series: Series, arrays: dict[str, Any], network: Network, log: Any, say: Any, pure: bool
+) -> Any:
     """Score the test events by all models."""
     window = (series.test, series.end)
     base = EtasParameters(*(float(v) for v in arrays["base"]))
@@ -181,6 +197,12 @@ def judge(series: Series, arrays: dict[str, Any], network: Network, log: Any, sa
         own = {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(name)}
         settings = replace(network, hidden=0) if name == "plain" else network
         scores[label] = NeuralEtas.from_arrays(own, settings).score(catalog, window)
+    if pure:
+        say("neural point process")
+        learnt = train_process(
+            series.history(series.test), series.train, series.validation, progress=say.passes
+        )
+        scores["neural point process"] = learnt.model.score(series.history(series.end), window)
     final = "neural" if log["network_kept"] else "free kernels"
     first = scores["published ETAS"]
     table = {k: {**means(v), **gain(v, first, series.time)} for k, v in scores.items()}
@@ -207,6 +229,10 @@ class Say:
         if done % 50 == 0:
             self(f"step {done} of {total}: {text}")
 
+    def passes(self, done: int, total: int, text: str) -> None:
+        """Report every pass."""
+        self(f"pass {done} of at most {total}: {text}")
+
 
 def main() -> None:
     """Read the command line and print JSON."""
@@ -217,6 +243,7 @@ def main() -> None:
     parser.add_argument("--test", type=Path)
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--unjittered", action="store_true")
+    parser.add_argument("--pure", action="store_true")
     given = parser.parse_args()
     if given.data is None:
         sys.exit("give --data or set CRATON_DATA_DIR")
@@ -237,11 +264,11 @@ def main() -> None:
             bundle.save(given.bundle, manifest, arrays, card)
     result: dict[str, Any] = {"series": given.series, **log}
     if (series.time >= series.test).any():
-        result |= judge(series, arrays, network, log, say)
+        result |= judge(series, arrays, network, log, say, given.pure)
         if given.unjittered:
             say("epicentres before their jitter")
             at_origin = Series(given.data, given.series, None, original=True)
-            result["unjittered"] = judge(at_origin, arrays, network, log, say)
+            result["unjittered"] = judge(at_origin, arrays, network, log, say, given.pure)
         RESULTS.mkdir(parents=True, exist_ok=True)
         file = RESULTS / f"{given.series}.json"
         file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
