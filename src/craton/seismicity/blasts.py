@@ -185,7 +185,7 @@ def blast_probability(
     apart = np.abs(hour[near] - hour[:, None])
     now = (there & (np.minimum(apart, 24 - apart) <= hours)).sum(axis=1)
     night = (there & ~_by_day(solar)[near]).sum(axis=1)
-    # The event itself is left out; `_PRIOR` events with the hours of the whole catalogue are put in.
+    # The event itself is left out; `_PRIOR` events with the hours of the whole catalogue go in.
     around = np.sort(np.concatenate([hour - 24, hour, hour + 24]))
     everywhere = (np.searchsorted(around, hour + hours, side="right")
                   - np.searchsorted(around, hour - hours)) / hour.size  # fmt: skip
