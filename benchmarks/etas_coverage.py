@@ -1,0 +1,90 @@
+"""Do the 95 % intervals of ETAS parameters hold the truth as often as they say?
+
+    python benchmarks/etas_coverage.py [--catalogs 200] [--days 800]
+
+Simulates catalogues from known parameters, fits each (its magnitudes' beta too) from a start that
+does not know the truth, and counts how often the interval by the observed information holds the
+true value. Every simulated event is explained, those outside the region too, so the model that is
+fitted is exactly the one that was simulated. Prints JSON and keeps it in ``benchmarks/results``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from craton.models.physics.etas import FITTED, EtasParameters, Events, fit
+from craton.models.physics.etas_background import UniformDensity
+from craton.models.physics.etas_simulation import simulate
+
+TRUTH = EtasParameters(-4.9, -2.25, 1.6, -2.2, 0.1, 1.5, -0.4, 0.8, 0.63, 2.3, 3.0)
+REGION = (0.0, 200.0, 0.0, 150.0)
+M_MAX = 8.0
+Z = 1.959964
+
+
+def one(seed: int, days: float) -> dict[str, Any] | None:
+    """Fit a catalogue; None if it has too few events to be fitted."""
+    square = UniformDensity.of(REGION)
+    world = simulate(TRUTH, (0, days), background=square, m_max=M_MAX, seed=seed)
+    if world.time.size < 100:
+        return None
+    events = Events.of(world.time, world.x, world.y, world.magnitude)
+    found = fit(events, np.ones(world.time.size, bool), (0, days), mc=TRUTH.mc, region=REGION,
+                background=square, errors=True)  # fmt: skip
+    errors = found.standard_errors | {"branching_ratio": found.branching_ratio_error(M_MAX)}
+    value = asdict(found.parameters)
+    value["branching_ratio"] = found.parameters.branching_ratio(M_MAX)
+    return {"events": world.time.size, "converged": found.converged, "value": value,
+            "error": errors}  # fmt: skip
+
+
+def main() -> None:
+    """Run all catalogues."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--catalogs", type=int, default=200)
+    parser.add_argument("--days", type=float, default=800.0)
+    asked = parser.parse_args()
+    begun, rows = time.perf_counter(), []
+    for seed in range(asked.catalogs):
+        row = one(seed, asked.days)
+        if row is not None:
+            rows.append(row)
+    truth = asdict(TRUTH) | {"branching_ratio": TRUTH.branching_ratio(M_MAX)}
+    table = {}
+    for name in (*FITTED, "beta", "branching_ratio"):
+        value = np.array([r["value"][name] for r in rows])
+        error = np.array([r["error"][name] for r in rows])
+        known = np.isfinite(error)
+        inside = np.abs(value - truth[name])[known] <= Z * error[known]
+        table[name] = {
+            "truth": truth[name],
+            "median": float(np.median(value)),
+            "spread": float(np.std(value[known], ddof=1)),
+            "median_standard_error": float(np.median(error[known])),
+            "coverage": float(inside.mean()),
+            "within_90_to_99": bool(0.90 <= inside.mean() <= 0.99),
+        }
+    result = {
+        "catalogs": len(rows),
+        "skipped_below_100_events": asked.catalogs - len(rows),
+        "without_errors": int(sum(not np.isfinite(r["error"]["rho"]) for r in rows)),
+        "not_converged": int(sum(not r["converged"] for r in rows)),
+        "days": asked.days,
+        "events": [float(v) for v in np.quantile([r["events"] for r in rows], [0, 0.5, 1])],
+        "parameters": table,
+        "seconds": time.perf_counter() - begun,
+    }
+    text = json.dumps(result, indent=1)
+    (Path(__file__).parent / "results" / "etas_coverage.json").write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
