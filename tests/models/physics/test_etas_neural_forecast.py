@@ -123,6 +123,16 @@ def test_the_same_seed_gives_the_same_catalogues(world: tuple) -> None:
     np.testing.assert_array_equal(twice[0].counts, twice[1].counts)
 
 
+def test_a_history_shorter_than_that_of_the_background_is_forecast(world: tuple) -> None:
+    model, past, density, _ = world
+    few = Past(*(column[:50] for column in past))
+    found = forecast_windows(
+        model, PARAMETERS, few, START, [START + 7], GRID, density, density.in_cells(GRID), (3.0,),
+        m_max=7.0, n_catalogs=20, seed=3,
+    )  # fmt: skip
+    assert found[0][0].total > 0
+
+
 def test_a_simulation_that_explodes_is_refused(world: tuple) -> None:
     model, past, density, _ = world
     with pytest.raises(ModelError, match="grows beyond 10 events"):

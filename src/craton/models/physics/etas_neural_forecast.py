@@ -265,6 +265,8 @@ class _Simulation:
             np.full(k, -1, np.int64),
         )  # fmt: skip
         born, like = self.offspring(self.history, rng, n)
+        # a history that is shorter than the background's lends features of an event it does have
+        origin = origin % self.past.time.size
         parts, likes = [join([founders, born])], [np.concatenate([origin, like])]
         while parts[-1].time.size:
             check_size(sum(p.time.size for p in parts), self.max_events, self.base, self.m_max)
