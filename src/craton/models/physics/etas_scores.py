@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from craton.errors import DataError
 from craton.models.physics._jit import LN2, exp2, jit, log2
 from craton.models.physics.etas_background import inside_polygon
-from craton.models.physics.etas_kernels import Floats, Ints, _knot, _look_up, time_integral
+from craton.models.physics.etas_kernels import KNOT, Floats, Ints, _look_up, time_integral
 from craton.models.physics.etas_parameters import LN10, EtasParameters
 
 EARTH_RADIUS_KM = 6378.1
@@ -192,9 +192,10 @@ def _rates(
     out[1] = in_time
 
 
-@jit()
+@jit(reorder=True)
 def _until(n: int, time: Floats, productivity: Floats, c: float, table: Floats) -> float:
-    total = 0.0
+    total, per_knot, t = 0.0, LN2 / KNOT, time[n]
     for j in range(n):
-        total += productivity[j] * _look_up(table, 0, _knot(time[n] - time[j], c))
+        u = per_knot * log2(1.0 + (t - time[j]) / c)
+        total += productivity[j] * _look_up(table, 0, u)
     return total
