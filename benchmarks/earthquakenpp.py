@@ -45,8 +45,8 @@ from craton.models.physics.etas_neural import (
     NeuralEtas,
     describe,
     information_gain,
-    train,
 )
+from craton.models.physics.etas_neural_training import train
 from craton.models.physics.etas_scores import benchmark_events, next_event_scores
 from craton.models.physics.neural_point_process import History
 from craton.models.physics.neural_point_process import train as train_process

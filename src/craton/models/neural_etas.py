@@ -22,9 +22,9 @@ from craton.models.physics.etas_neural import (
     Score,
     describe,
     information_gain,
-    train,
 )
 from craton.models.physics.etas_neural_forecast import Past, PastDensity, forecast_windows
+from craton.models.physics.etas_neural_training import train
 from craton.models.physics.etas_parameters import EtasParameters, Events
 from craton.models.point_process import (
     M_MAX,

@@ -12,7 +12,8 @@ from craton.errors import DataError
 from craton.io.geodesy import unproject
 from craton.models.physics.etas_background import border_distance
 from craton.models.physics.etas_history import on_sphere
-from craton.models.physics.etas_neural import Catalog, Network, NeuralEtas, describe, train
+from craton.models.physics.etas_neural import Catalog, Network, NeuralEtas, describe
+from craton.models.physics.etas_neural_training import train
 from tests.models.physics.etas_world import PARAMETERS, SQUARE, history
 
 TRAIN, HELD, TEST = (100.0, 1200.0), (1200.0, 1600.0), (1600.0, 2000.0)
@@ -43,7 +44,7 @@ def trained(catalog: Catalog) -> NeuralEtas:
 def test_the_pairs_followed_in_training_give_the_exact_score(
     catalog: Catalog, trained: NeuralEtas
 ) -> None:
-    from craton.models.physics.etas_neural import _parts
+    from craton.models.physics.etas_neural_training import _parts
 
     score = trained.score(catalog, TRAIN)
     features = torch.from_numpy(catalog.features)
@@ -107,7 +108,7 @@ def test_the_free_kernels_come_close_to_the_truth_on_an_etas_world(catalog: Cata
 
 
 def test_parts_of_the_targets_add_up_to_the_whole(catalog: Catalog, trained: NeuralEtas) -> None:
-    from craton.models.physics.etas_neural import _parts
+    from craton.models.physics.etas_neural_training import _parts
 
     features = torch.from_numpy(catalog.features)
     excess = torch.from_numpy(catalog.excess).float()

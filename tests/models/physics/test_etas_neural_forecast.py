@@ -10,7 +10,7 @@ from craton.io.geodesy import unproject
 from craton.models.physics.etas_background import border_distance
 from craton.models.physics.etas_forecast import forecast_windows as etas_windows
 from craton.models.physics.etas_history import on_sphere
-from craton.models.physics.etas_neural import WIDTHS, Network, NeuralEtas, describe, train
+from craton.models.physics.etas_neural import WIDTHS, Network, NeuralEtas, describe
 from craton.models.physics.etas_neural_forecast import (
     CRITICAL,
     Past,
@@ -18,6 +18,7 @@ from craton.models.physics.etas_neural_forecast import (
     _Simulation,
     forecast_windows,
 )
+from craton.models.physics.etas_neural_training import train
 from craton.models.physics.etas_parameters import Events
 from tests.models.physics.etas_world import GRID, PARAMETERS, SQUARE, history
 
