@@ -20,7 +20,7 @@ from craton.forecast_tables import (
     write_region,
     write_table,
 )
-from craton.models.point_process import ETAS
+from craton.models.etas import ETAS
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
 

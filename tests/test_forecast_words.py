@@ -8,7 +8,7 @@ import pytest
 
 from craton.forecast_tables import region_table
 from craton.forecast_words import chances, decline, expected, percent, write_words
-from craton.models.point_process import ETAS
+from craton.models.etas import ETAS
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
 TABLE = pd.DataFrame(

@@ -121,6 +121,17 @@ def paired_gain(
     return Interval(float(gain), low, high, len(a))
 
 
+class Mean:
+    """A mean as a metric of `paired_gain`, higher is better: statistics are sum and count."""
+
+    @staticmethod
+    def value(total: Stats) -> NDArray[np.float64]:
+        """Sum over count."""
+        return np.asarray(total[..., 0] / total[..., 1])
+
+    gain = staticmethod(np.subtract)
+
+
 def _percentiles(drawn: NDArray[np.float64], level: float, blocks: int) -> tuple[float, float]:
     """Expanded percentile interval: with few blocks plain percentiles are too narrow.
 

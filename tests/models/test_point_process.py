@@ -10,8 +10,9 @@ from craton.errors import DataError
 from craton.io.forecast_cells import cell_region
 from craton.models.base import Fitting
 from craton.models.blend import Blend
+from craton.models.etas import ETAS
 from craton.models.neural_etas import NeuralETAS
-from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson, _above
+from craton.models.point_process import SmoothedSeismicity, UniformPoisson, _above
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
 FAMILIES = [

@@ -1,4 +1,4 @@
-"""Models of earthquake occurrence: Poisson, smoothed seismicity, ETAS, as forecasts by cell.
+"""Models of earthquake occurrence as forecasts by cell: what they share, and the Poisson ones.
 
 They see the catalogue up to the issue time of each window (`craton.events.Forecasts`) and give, for
 each cell and for the whole region, the expected number of events and the probability of at least
@@ -18,15 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from craton.config import Config
 from craton.errors import DataError
+from craton.events import THRESHOLD
 from craton.models.base import Fitting, Model, State, need
-from craton.models.physics.etas import fit as fit_etas
 from craton.models.physics.etas_background import Density, KernelDensity, UniformDensity
-from craton.models.physics.etas_forecast import CellForecast, forecast_windows
-from craton.models.physics.etas_parameters import EtasParameters, Events
+from craton.models.physics.etas_forecast import CellForecast
 from craton.models.simulated import Simulated, simulated_variables
 from craton.samples import Inputs, Samples
 
 Floats = NDArray[np.float64]
+QUANTILE = {"long_name": "probability that the value is not exceeded", "units": "1"}
 QUANTILES = (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975)
 M_MAX = 8.5
 
@@ -208,12 +208,12 @@ class UniformPoisson(PointProcess):
         return Simulated(catalog, time[order], x, y, magnitude, n)
 
     def state(self) -> State:
-        return {"rate": np.array([self.rate, self.beta]), **_density_state(self.density)}
+        return {"rate": np.array([self.rate, self.beta]), **density_state(self.density)}
 
     def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         need(arrays, "rate", "outline")
         self.rate, self.beta = (float(v) for v in arrays["rate"])
-        self.density = _density_from(arrays)
+        self.density = density_from(arrays)
         return self
 
 
@@ -238,86 +238,6 @@ class SmoothedSeismicity(UniformPoisson):
             neighbours=self.config.neighbours, min_bandwidth=self.config.min_bandwidth,
             uniform_share=self.config.uniform_share,
         )  # fmt: skip
-
-
-class ETAS(PointProcess):
-    """Epidemic-type aftershock sequences, by maximum likelihood, simulated forward.
-
-    References
-    ----------
-    Ogata 1998, doi:10.1023/A:1003403601725; Mizrahi, Nandan and Wiemer 2021,
-    doi:10.1785/0220200231; Zhuang, Ogata and Vere-Jones 2002, doi:10.1198/016214502760046925.
-    """
-
-    class Config(Config):
-        """Settings: background "uniform" or "kernel", simulations a window, seed of these."""
-
-        background: Literal["uniform", "kernel"] = "uniform"
-        catalogs: int = 200
-        seed: int = 0
-
-    start: EtasParameters | None = None
-    start_density: KernelDensity | None = None
-    errors: Floats | None = None
-    """Standard errors of `FITTED`, beta and the branching ratio up to `M_MAX`, if known."""
-
-    def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        self.start = EtasParameters(*(float(v) for v in arrays["parameters"]))
-        density = _density_from(arrays)
-        self.start_density = density if isinstance(density, KernelDensity) else None
-        return self
-
-    def _learn(
-        self,
-        events: Floats,
-        learn: NDArray[np.bool_],
-        window: tuple[float, float],
-        region: Region,
-        fitting: Fitting,
-    ) -> None:
-        steps = 0
-
-        def progress(stage: str, value: float) -> None:
-            nonlocal steps
-            steps += 1
-            fitting.progress(steps, 400, f"{stage}, log-likelihood {value:.3f} an event, step")
-
-        found = fit_etas(
-            Events(*(np.ascontiguousarray(events[:, k]) for k in range(4))), learn, window,
-            mc=region.mc, region=region.outline, background=self.config.background,
-            delta_m=region.delta_m, start=self.start, start_background=self.start_density,
-            errors=self.start is None, progress=progress,
-        )  # fmt: skip
-        self.parameters, self.density, self.errors = found.parameters, found.background, None
-        if found.covariance is not None and np.isfinite(found.covariance).all():
-            ratio = found.branching_ratio_error(M_MAX)
-            self.errors = np.array([*found.standard_errors.values(), ratio])
-
-    def _beta(self) -> float:
-        return self.parameters.beta
-
-    def _windows(
-        self, history: Floats, start: float, ends: Floats, region: Region, simulations: int
-    ) -> list[Window]:
-        n = simulations or self.config.catalogs
-        windows = forecast_windows(
-            self.parameters, Events(*(np.ascontiguousarray(history[:, k]) for k in range(4))),
-            start, ends.tolist(), region.cells, self.on_cells, (region.mc, *region.thresholds),
-            m_max=M_MAX, n_catalogs=n, seed=self.config.seed + issue_seed(start),
-        )  # fmt: skip
-        return [simulated_window(w, n if simulations else 0) for w in windows]
-
-    def state(self) -> State:
-        values = [getattr(self.parameters, n) for n in EtasParameters.__dataclass_fields__]
-        known = {} if self.errors is None else {"errors": self.errors}
-        return {"parameters": np.array(values), **known, **_density_state(self.density)}
-
-    def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        need(arrays, "parameters", "outline")
-        self.errors = arrays.get("errors")
-        self.parameters = EtasParameters(*(float(v) for v in arrays["parameters"]))
-        self.density = _density_from(arrays)
-        return self
 
 
 def simulated_window(found: list[CellForecast], keep: int) -> Window:
@@ -372,7 +292,7 @@ def issue_seed(start: float) -> int:
     return round(start * 1440) % 1_000_003
 
 
-def _density_state(density: Density) -> State:
+def density_state(density: Density) -> State:
     if isinstance(density, KernelDensity):
         points = np.stack([density.x, density.y, density.bandwidth, density.weight])
         share = np.array([density.uniform_share])
@@ -381,7 +301,7 @@ def _density_state(density: Density) -> State:
     return {"outline": density.polygon}
 
 
-def _density_from(arrays: Mapping[str, NDArray[Any]]) -> Density:
+def density_from(arrays: Mapping[str, NDArray[Any]]) -> Density:
     if "points" not in arrays:
         return UniformDensity.of(arrays["outline"])
     x, y, bandwidth, weight = np.ascontiguousarray(arrays["points"])
@@ -402,7 +322,7 @@ def _dataset(windows: list[Window], samples: Samples, region: Region) -> xr.Data
         },
         coords={
             "sample": samples.index.index.to_numpy(),
-            "threshold": list(region.thresholds),
-            "quantile": list(QUANTILES),
+            "threshold": ("threshold", list(region.thresholds), THRESHOLD),
+            "quantile": ("quantile", list(QUANTILES), QUANTILE),
         },
     )

@@ -23,6 +23,7 @@ from craton.data.earthquakes import simulated_catalog
 from craton.data.registry import locate
 from craton.errors import ConfigError, DataError
 from craton.events import Forecasts
+from craton.forecast_calibration import cautions
 from craton.forecast_tables import (
     write_catalogs,
     write_grid,
@@ -37,14 +38,16 @@ from craton.io.fdsn import PREFIX, read_fdsn
 from craton.io.forecast_cells import Outline, bounding_outline, in_cells
 from craton.issue import issue_time, parse_time
 from craton.metrics import Metric, binary_log_loss, coverage, crps, poisson_log_likelihood
+from craton.models.etas import ETAS
 from craton.models.neural_etas import NeuralETAS
-from craton.models.point_process import ETAS, SmoothedSeismicity, UniformPoisson
+from craton.models.point_process import SmoothedSeismicity, UniformPoisson
 from craton.report.section import Section
 from craton.result import Result
 from craton.samples import Samples, Target, make_index
 from craton.seismicity.b_value import magnitude_bin
 from craton.seismicity.completeness import magnitude_of_completeness
 from craton.seismicity.findings import catalog_findings
+from craton.seismicity.unused import unused_findings
 from craton.splits import ForwardInTime, Splitter
 from craton.task import Task
 from craton.uncertainty import Calibrator, NoCalibration
@@ -120,8 +123,18 @@ def load(config: EarthquakeConfig) -> xr.Dataset:
 
 
 def checks(data: xr.Dataset, config: EarthquakeConfig) -> list[Finding]:
-    """Completeness, b-value and its change in time, repeated events."""
-    return catalog_findings(data, config.magnitude, config.magnitude_bin)
+    """Completeness, b-value and its change in time, repeated events, events not used."""
+    found = catalog_findings(data, config.magnitude, config.magnitude_bin)
+    if any(f.level == "error" for f in found):
+        return found
+    used = resolve(data, config)
+    begin, end = (
+        None if said is None else parse_time(said, name)
+        for name, said in (("train_from", used.train_from), ("test_until", used.test_until))
+    )
+    estimated = config.magnitude is None and "magnitude" not in _protocol(config)[1]
+    cells = _cells(data, used)
+    return found + unused_findings(data.sizes["event"], cells, begin, end, estimated=estimated)
 
 
 def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
@@ -149,12 +162,7 @@ def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
 
 def samples(data: xr.Dataset, config: EarthquakeConfig, future: bool) -> Samples:
     """One sample a window; with `future` one a horizon from the issue of the forecast on."""
-    step = config.magnitude_bin or 0.01
-    rounded = np.round(np.floor(data["magnitude"].to_numpy() / step + 0.5) * step, 6)
-    binned = data.assign(magnitude=("event", rounded, data["magnitude"].attrs))
-    assert config.magnitude is not None and config.cell is not None
-    cells = in_cells(binned, config.outline, config.cell, config.magnitude)
-    cells = cells.assign_attrs(delta_m=step, record_from=config.train_from)
+    cells = _cells(data, config)
     gather = Forecasts(Target("count"), config.thresholds)
     first, last = (pd.Timestamp(data["time"].to_numpy()[k]) for k in (0, -1))
     length = pd.Timedelta(days=config.horizon)
@@ -182,6 +190,16 @@ def samples(data: xr.Dataset, config: EarthquakeConfig, future: bool) -> Samples
         )
     t0 = start + length * np.arange(n)
     return Samples(cells, make_index(n, t0=t0, t1=t0 + length), gather)
+
+
+def _cells(data: xr.Dataset, config: EarthquakeConfig) -> xr.Dataset:
+    """Events from completeness on, magnitudes in bins, and the cells."""
+    step = config.magnitude_bin or 0.01
+    rounded = np.round(np.floor(data["magnitude"].to_numpy() / step + 0.5) * step, 6)
+    binned = data.assign(magnitude=("event", rounded, data["magnitude"].attrs))
+    assert config.magnitude is not None and config.cell is not None
+    cells = in_cells(binned, config.outline, config.cell, config.magnitude)
+    return cells.assign_attrs(delta_m=step, record_from=config.train_from)
 
 
 def splitter(config: EarthquakeConfig, samples: Samples) -> Splitter:
@@ -261,13 +279,14 @@ TASK = Task(
     baselines={
         "poisson": UniformPoisson(),
         "smoothed-seismicity": SmoothedSeismicity(),
-        "etas": ETAS(),
+        "etas": ETAS(gains=True),
     },
     baseline="etas",
     metrics=metrics,
     calibrator=calibrator,
     checks=checks,
     sections=sections,
+    cautions=cautions,
     products={
         ".csv": write_table,
         ".region.csv": write_region,

@@ -43,7 +43,7 @@ from craton.models.physics.etas_mixture import (
 from craton.models.physics.etas_near import near_pairs
 from craton.models.physics.etas_parameters import LN10, EtasParameters
 from craton.models.physics.etas_scores import NextEventScores
-from craton.uncertainty import Interval, paired_gain
+from craton.uncertainty import Interval, Mean, paired_gain
 
 WIDTHS = 2.0 ** np.arange(-2.0, 6.0)
 """Widths of the background densities in units of the catalogue's length scale."""
@@ -151,17 +151,6 @@ class Score(NamedTuple):
     rate: Floats
 
 
-def _mean(total: Floats) -> Floats:
-    return np.asarray(total[..., 0] / total[..., 1])
-
-
-class _Mean:
-    """What `paired_gain` wants to know of a mean."""
-
-    value = staticmethod(_mean)
-    gain = staticmethod(np.subtract)
-
-
 def information_gain(score: Score, other: Score | NextEventScores, time: Floats) -> Interval:
     """Gain in log-likelihood per event over another model, with its 95 % interval.
 
@@ -173,7 +162,7 @@ def information_gain(score: Score, other: Score | NextEventScores, time: Floats)
         Days; events are resampled in blocks of 30 days.
     """
     a, b = (np.c_[s.temporal + s.spatial, np.ones(s.event.size)] for s in (score, other))
-    return paired_gain(_Mean, a, b, (time[score.event] // 30).astype(int))
+    return paired_gain(Mean, a, b, (time[score.event] // 30).astype(int))
 
 
 class _PairRates(torch.autograd.Function):

@@ -1,0 +1,151 @@
+"""The ETAS model as a forecast by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from craton.config import Config
+from craton.models.base import Fitting, State, need
+from craton.models.physics.etas import fit as fit_etas
+from craton.models.physics.etas_background import KernelDensity
+from craton.models.physics.etas_forecast import forecast_windows
+from craton.models.physics.etas_options import OPTIONS, option_gains
+from craton.models.physics.etas_parameters import EtasParameters, Events
+from craton.models.point_process import (
+    M_MAX,
+    Floats,
+    PointProcess,
+    Region,
+    Window,
+    density_from,
+    density_state,
+    issue_seed,
+    simulated_window,
+)
+
+HELD = 0.2
+"""Share of the training window, its end, that tells what an option gains."""
+
+MOST = 10_000
+"""Events of the training window, the last ones, on which options are compared."""
+
+
+class ETAS(PointProcess):
+    """Epidemic-type aftershock sequences, by maximum likelihood, simulated forward.
+
+    References
+    ----------
+    Ogata 1998, doi:10.1023/A:1003403601725; Mizrahi, Nandan and Wiemer 2021,
+    doi:10.1785/0220200231; Zhuang, Ogata and Vere-Jones 2002, doi:10.1198/016214502760046925.
+    """
+
+    class Config(Config):
+        """Settings.
+
+        Attributes
+        ----------
+        background : {"uniform", "kernel"}
+            See `craton.models.physics.etas.fit`.
+        gains : bool
+            Tell what each option of the fit gains alone (`etas_options`), on the last fifth of the
+            training window.
+        catalogs, seed : int
+            Simulations a window, and their seed.
+        """
+
+        background: Literal["uniform", "kernel"] = "uniform"
+        gains: bool = False
+        catalogs: int = 200
+        seed: int = 0
+
+    start: EtasParameters | None = None
+    start_density: KernelDensity | None = None
+    errors: Floats | None = None
+    """Standard errors of `FITTED`, beta and the branching ratio up to `M_MAX`, if known."""
+    gains: Floats | None = None
+    """Gain, its bounds and the number of events of each of `OPTIONS`, if asked for."""
+
+    def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        self.start = EtasParameters(*(float(v) for v in arrays["parameters"]))
+        density = density_from(arrays)
+        self.start_density = density if isinstance(density, KernelDensity) else None
+        return self
+
+    def _learn(
+        self,
+        events: Floats,
+        learn: NDArray[np.bool_],
+        window: tuple[float, float],
+        region: Region,
+        fitting: Fitting,
+    ) -> None:
+        steps = 0
+
+        def progress(stage: str, value: float) -> None:
+            nonlocal steps
+            steps += 1
+            fitting.progress(steps, 400, f"{stage}, log-likelihood {value:.3f} an event, step")
+
+        columns = Events(*(np.ascontiguousarray(events[:, k]) for k in range(4)))
+        found = fit_etas(
+            columns, learn, window,
+            mc=region.mc, region=region.outline, background=self.config.background,
+            delta_m=region.delta_m, start=self.start, start_background=self.start_density,
+            errors=self.start is None, progress=progress,
+        )  # fmt: skip
+        self.parameters, self.density, self.errors = found.parameters, found.background, None
+        if self.config.gains and self.start is None:
+            self.gains = option_table(columns, learn, window, region, progress)
+        if found.covariance is not None and np.isfinite(found.covariance).all():
+            ratio = found.branching_ratio_error(M_MAX)
+            self.errors = np.array([*found.standard_errors.values(), ratio])
+
+    def _beta(self) -> float:
+        return self.parameters.beta
+
+    def _windows(
+        self, history: Floats, start: float, ends: Floats, region: Region, simulations: int
+    ) -> list[Window]:
+        n = simulations or self.config.catalogs
+        windows = forecast_windows(
+            self.parameters, Events(*(np.ascontiguousarray(history[:, k]) for k in range(4))),
+            start, ends.tolist(), region.cells, self.on_cells, (region.mc, *region.thresholds),
+            m_max=M_MAX, n_catalogs=n, seed=self.config.seed + issue_seed(start),
+        )  # fmt: skip
+        return [simulated_window(w, n if simulations else 0) for w in windows]
+
+    def state(self) -> State:
+        values = [getattr(self.parameters, n) for n in EtasParameters.__dataclass_fields__]
+        extra = {"errors": self.errors, "gains": self.gains}
+        known = {k: v for k, v in extra.items() if v is not None}
+        return {"parameters": np.array(values), **known, **density_state(self.density)}
+
+    def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        need(arrays, "parameters", "outline")
+        self.errors, self.gains = arrays.get("errors"), arrays.get("gains")
+        self.parameters = EtasParameters(*(float(v) for v in arrays["parameters"]))
+        self.density = density_from(arrays)
+        return self
+
+
+def option_table(
+    events: Events,
+    targets: NDArray[np.bool_],
+    window: tuple[float, float],
+    region: Region,
+    progress: Callable[[str, float], None],
+) -> Floats:
+    """Gain, its bounds and the number of held-out events of each of `OPTIONS`."""
+    late = events.time[targets][-MOST:]
+    start = max(window[0], float(late[0]))
+    middle = window[1] - HELD * (window[1] - start)
+    found = option_gains(
+        events, targets, (start, middle), (middle, window[1]), mc=region.mc,
+        region=region.outline, delta_m=region.delta_m, progress=progress,
+    )  # fmt: skip
+    rows = [(o.gain.score, o.gain.low, o.gain.high, o.events) for o in map(found.get, OPTIONS) if o]
+    return np.array(rows, float)
