@@ -1,0 +1,241 @@
+"""Waveforms come back as they were written, and what is wrong with a file is named."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import obspy
+import pytest
+
+from craton.errors import DataError
+from craton.io.waveforms import read_each, read_waveforms
+from tests.io.waveform_files import START, encoded, put, trace, walk
+
+
+def kinds(found) -> list[str]:
+    return sorted(p.kind for p in found.problems)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize(
+    ("encoding", "dtype"),
+    [("INT16", "i2"), ("INT32", "i4"), ("FLOAT32", "f4"), ("FLOAT64", "f8"), ("STEIM1", "i4"),
+     ("STEIM2", "i4")],
+)  # fmt: skip
+def test_each_encoding_and_byte_order_gives_the_samples_back(tmp_path, encoding, dtype, order):
+    data = walk(3000).astype(dtype)
+    raw = encoded(trace(data), encoding=encoding, byteorder=order)
+    found = read_waveforms(put(tmp_path, raw))
+    assert found.problems == []
+    assert np.array_equal(found.stream[0].data, data)
+    assert found.stream[0].stats.starttime == START
+
+
+def test_names_of_files_do_not_matter_and_gzip_is_seen(tmp_path):
+    raw = encoded(trace(walk(500)))
+    assert read_waveforms(put(tmp_path, gzip.compress(raw), "a.sac")).stream[0].stats.npts == 500
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_sac_in_either_byte_order_agrees_with_obspy(tmp_path, order):
+    data = walk(700).astype("f4")
+    path = tmp_path / "a.sac"
+    trace(data).write(str(path), format="SAC", byteorder=order)
+    ours, theirs = read_waveforms(path).stream[0], obspy.read(str(path), format="SAC")[0]
+    assert np.array_equal(ours.data, theirs.data)
+    assert (ours.id, ours.stats.starttime) == (theirs.id, theirs.stats.starttime)
+    assert ours.stats.sampling_rate == pytest.approx(100.0)
+
+
+def test_a_sac_file_that_ends_early_gives_what_is_there(tmp_path):
+    path = tmp_path / "a.sac"
+    trace(walk(700).astype("f4")).write(str(path), format="SAC")
+    found = read_waveforms(put(tmp_path, path.read_bytes()[:-401], "b.sac"))
+    assert kinds(found) == ["truncated"]
+    assert np.array_equal(found.stream[0].data, walk(700)[:599])
+
+
+def test_slist_agrees_with_obspy_and_counts_its_samples(tmp_path):
+    path = tmp_path / "a.slist"
+    trace(walk(100)).write(str(path), format="SLIST")
+    ours, theirs = read_waveforms(path).stream[0], obspy.read(str(path), format="SLIST")[0]
+    assert np.array_equal(ours.data, theirs.data)
+    assert (ours.id, ours.stats.starttime) == (theirs.id, theirs.stats.starttime)
+    short = put(tmp_path, path.read_bytes().replace(b"100 samples", b"120 samples"), "b")
+    assert kinds(read_waveforms(short)) == ["truncated"]
+
+
+def test_a_damaged_record_is_left_out_named_and_becomes_a_gap(tmp_path):
+    data = walk(5000)
+    raw = bytearray(encoded(trace(data)))
+    raw[3 * 512 + 100 : 3 * 512 + 140] = bytes(range(40))
+    found = read_waveforms(put(tmp_path, bytes(raw)))
+    assert kinds(found) == ["gap", "unreadable record"]
+    assert "1 of 12 records cannot be decoded" in found.problems[0].text
+    first, second = found.stream
+    assert np.array_equal(first.data, data[: first.stats.npts])
+    assert np.array_equal(second.data, data[-second.stats.npts :])
+
+
+def test_a_file_that_ends_within_a_record_gives_the_records_before(tmp_path):
+    data = walk(5000)
+    found = read_waveforms(put(tmp_path, encoded(trace(data))[:-300]))
+    assert kinds(found) == ["truncated"]
+    n = found.stream[0].stats.npts
+    assert 4000 < n < 5000
+    assert np.array_equal(found.stream[0].data, data[:n])
+
+
+def test_bytes_lost_in_the_middle_cost_their_record_only(tmp_path):
+    raw = encoded(trace(walk(5000)))
+    found = read_waveforms(put(tmp_path, raw[: 4 * 512 + 77] + raw[4 * 512 + 90 :]))
+    assert "unreadable record" in kinds(found) and "gap" in kinds(found)
+    assert sum(t.stats.npts for t in found.stream) > 4000
+    junk = read_waveforms(put(tmp_path, b"x" * 77 + raw))
+    assert kinds(junk) == ["unreadable record"]
+    assert junk.stream[0].stats.npts == 5000
+
+
+@pytest.mark.parametrize(("encoding", "dtype"), [("STEIM2", "i4"), ("INT32", "i4"),
+                                                 ("FLOAT32", "f4")])  # fmt: skip
+def test_a_wrong_flag_of_byte_order_is_seen_and_the_samples_are_right(tmp_path, encoding, dtype):
+    data = walk(4000).astype(dtype)
+    raw = bytearray(encoded(trace(data), encoding=encoding, byteorder=1))
+    for record in range(0, len(raw), 512):
+        raw[record + 53] = 0
+    found = read_waveforms(put(tmp_path, bytes(raw)))
+    assert kinds(found) == ["wrong byte order"]
+    assert np.array_equal(found.stream[0].data, data)
+
+
+def test_a_record_that_claims_more_samples_than_it_can_hold_is_refused_before_decoding(tmp_path):
+    raw = bytearray(encoded(trace(walk(5000))))
+    raw[512 + 30 : 512 + 32] = (65535).to_bytes(2, "big")
+    found = read_waveforms(put(tmp_path, bytes(raw)))
+    assert "claim more samples" in found.problems[0].text
+    assert len(found.stream) == 2
+
+
+def test_a_record_without_a_sampling_rate_is_named(tmp_path):
+    raw = bytearray(encoded(trace(walk(5000))))
+    raw[32:34] = b"\0\0"
+    found = read_waveforms(put(tmp_path, bytes(raw)))
+    assert kinds(found) == ["sampling rate"]
+    assert "0 Hz, which cannot be" in found.problems[0].text
+    assert len(found.stream) == 1
+
+
+def test_gap_overlap_and_clock_jump_are_told_apart(tmp_path):
+    data = walk(3000)
+
+    def read(*traces):
+        found = read_waveforms(put(tmp_path, b"".join(encoded(t) for t in traces)))
+        return kinds(found), found.stream
+
+    first = trace(data[:1000])
+    found, stream = read(first, trace(data[1000:2000], at=10.0))
+    assert found == [] and len(stream) == 1
+    found, stream = read(first, trace(data[1000:2000], at=12.0))
+    assert found == ["gap"] and len(stream) == 2
+    found, stream = read(first, trace(data[1000:2000], at=12.004))
+    assert found == ["clock jump"] and len(stream) == 2
+    found, stream = read(first, trace(data[900:2000], at=9.0))
+    assert found == ["overlap"]
+    assert np.array_equal(stream[0].data, data[:2000])
+    found, stream = read(first, trace(data[1000:2000], at=9.0))
+    assert found == ["clock jump back"]
+    assert np.array_equal(np.concatenate([t.data for t in stream])[:1000], data[:1000])
+    assert sum(t.stats.npts for t in stream) == 1900
+
+
+def test_a_file_that_lies_within_another_adds_nothing(tmp_path):
+    data = walk(3000)
+    put(tmp_path, encoded(trace(data)), "a")
+    put(tmp_path, encoded(trace(data[500:900], at=5.0)), "b")
+    found = read_waveforms(tmp_path)
+    assert kinds(found) == ["overlap"]
+    assert np.array_equal(found.stream[0].data, data)
+
+
+def test_a_changed_sampling_rate_is_told_and_both_parts_are_kept(tmp_path):
+    put(tmp_path, encoded(trace(walk(1000))), "a")
+    put(tmp_path, encoded(trace(walk(1000), rate=50.0, at=10.0)), "b")
+    found = read_waveforms(tmp_path)
+    assert kinds(found) == ["mixed sampling rates"]
+    assert [t.stats.sampling_rate for t in found.stream] == [100.0, 50.0]
+
+
+def sds(root: Path, name: str, day: int, data: np.ndarray) -> None:
+    """A day file of February 2020, its data from midnight on at 1 Hz."""
+    net, sta, _, cha = name.split(".")
+    at = obspy.UTCDateTime(2020, 2, 1) + 86400 * (day - 32) - START
+    place = f"2020/{net}/{sta}/{cha}.D/{name}.D.2020.{day:03d}"
+    put(root, encoded(trace(data, name, 1.0, at)), place)
+
+
+def test_an_sds_archive_is_joined_over_midnight_and_only_what_is_selected_is_opened(tmp_path):
+    data = walk(2 * 86400)
+    for name in ("XX.AAA..HHZ", "XX.AAA..HHN", "XX.BBB.00.HHZ"):
+        for day in (0, 1):
+            sds(tmp_path, name, 32 + day, data[day * 86400 : (day + 1) * 86400])
+    found = read_waveforms(
+        tmp_path, station="AAA", channel="??Z", start="2020-02-01T23:59:00",
+        end="2020-02-02T00:01:00Z",
+    )  # fmt: skip
+    assert [t.id for t in found.stream] == ["XX.AAA..HHZ"] and found.problems == []
+    assert np.array_equal(found.stream[0].data, data[86340:86460])
+    assert len(read_waveforms(tmp_path, location="--").stream) == 2
+    # A damaged file of a day that is not asked for is not opened.
+    (tmp_path / "2020/XX/AAA/HHZ.D/XX.AAA..HHZ.D.2020.032").write_bytes(b"junk")
+    late = read_waveforms(
+        tmp_path, station="AAA", channel="HHZ", start="2020-02-02T12:00", end="2020-02-03"
+    )
+    assert late.problems == [] and late.stream[0].stats.npts == 43200
+    rest = read_waveforms(tmp_path, station="AAA", channel="HHZ")
+    assert kinds(rest) == ["unknown format"] and rest.stream[0].stats.npts == 86400
+
+
+def test_an_archive_is_read_member_by_member(tmp_path):
+    with tarfile.open(tmp_path / "all.tar.gz", "w:gz") as archive:
+        for name, raw in {"b.mseed": encoded(trace(walk(300), "XX.B..HHZ")), "c.txt": b"no",
+                          "a.mseed": encoded(trace(walk(200), "XX.A..HHZ"))}.items():  # fmt: skip
+            info = tarfile.TarInfo(name)
+            info.size = len(raw)
+            archive.addfile(info, io.BytesIO(raw))
+    each = [len(w.stream) for w in read_each(tmp_path / "all.tar.gz")]
+    assert each == [1, 0, 1]
+    found = read_waveforms(tmp_path / "all.tar.gz")
+    assert [(t.id, os.path.basename(t.stats.source)) for t in found.stream] == [
+        ("XX.A..HHZ", "a.mseed"), ("XX.B..HHZ", "b.mseed")
+    ]  # fmt: skip
+    assert kinds(found) == ["unknown format"]
+    cut = put(tmp_path, (tmp_path / "all.tar.gz").read_bytes()[:-150], "cut.tar.gz")
+    with pytest.raises(DataError, match="archive that cannot be read to its end"):
+        read_waveforms(cut)
+
+
+def test_a_path_without_anything_usable_is_one_error_that_says_what_came(tmp_path):
+    with pytest.raises(DataError, match=r"nothing usable.*none of miniSEED, SAC and SLIST"):
+        read_waveforms(put(tmp_path, b"hello", "a.mseed"))
+    with pytest.raises(DataError, match="miniSEED 3"):
+        read_waveforms(put(tmp_path, b"MS\x03" + bytes(200)))
+    with pytest.raises(DataError, match=r"channel BHZ.*no sample is selected"):
+        read_waveforms(put(tmp_path, encoded(trace(walk(9)))), channel="BHZ")
+    with pytest.raises(DataError, match="not before the end"):
+        read_waveforms(tmp_path, start="2020-01-02", end="2020-01-01")
+    with pytest.raises(DataError, match="there is no such file"):
+        read_waveforms(tmp_path / "none")
+    with pytest.raises(DataError, match="cannot be read to its end"):
+        read_waveforms(put(tmp_path, gzip.compress(encoded(trace(walk(900))))[:-20]))
+
+
+def test_log_and_text_records_are_named(tmp_path):
+    text = trace(np.frombuffer(b"clock is locked", "S1"), "XX.AAA..LOG", 1.0)
+    raw = encoded(text, encoding="ASCII") + encoded(trace(walk(200)))
+    found = read_waveforms(put(tmp_path, raw))
+    assert kinds(found) == ["encoding"] and len(found.stream) == 1
