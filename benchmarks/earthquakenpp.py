@@ -36,7 +36,6 @@ from craton.data.earthquakenpp import DECIMALS, FILES, unjittered
 from craton.io.catalog import read_catalog
 from craton.io.geodesy import project
 from craton.models.physics.etas import EtasParameters, Events, fit
-from craton.models.physics.etas_background import as_polygon, border_distance
 from craton.models.physics.etas_history import on_sphere, past_density
 from craton.models.physics.etas_neural import (
     WIDTHS,
@@ -50,6 +49,7 @@ from craton.models.physics.etas_neural_training import train
 from craton.models.physics.etas_scores import benchmark_events, next_event_scores
 from craton.models.physics.neural_point_process import History
 from craton.models.physics.neural_point_process import train as train_process
+from craton.models.physics.polygons import as_polygon, border_distance
 
 RESULTS = Path(__file__).parent / "results" / "earthquakenpp"
 

@@ -21,9 +21,10 @@ import pandas as pd
 
 from craton.io.geodesy import EARTH_RADIUS_KM, project
 from craton.models.physics.etas import EtasParameters, Events, fit, log_likelihood
-from craton.models.physics.etas_background import UniformDensity, inside_polygon
+from craton.models.physics.etas_background import UniformDensity
 from craton.models.physics.etas_scores import next_event_scores
 from craton.models.physics.etas_simulation import simulate
+from craton.models.physics.polygons import inside_polygon
 from etas_peer_driver import status_mib
 
 PEER_RADIUS_KM = 6378.1

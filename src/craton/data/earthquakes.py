@@ -12,9 +12,10 @@ from scipy.special import ndtr
 
 from craton.errors import ConfigError
 from craton.io.geodesy import project, unproject
-from craton.models.physics.etas_background import KernelDensity, as_polygon
+from craton.models.physics.etas_background import KernelDensity
 from craton.models.physics.etas_parameters import EtasParameters
 from craton.models.physics.etas_simulation import simulate
+from craton.models.physics.polygons import as_polygon
 
 CENTRE = (36.0, -118.0)
 """Latitude and longitude of the middle of the world, degrees."""

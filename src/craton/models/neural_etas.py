@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from craton.config import Config
 from craton.models.base import Fitting, State, need, sub_state
 from craton.models.physics.etas import fit as fit_etas
-from craton.models.physics.etas_background import border_distance, polygon_area
 from craton.models.physics.etas_neural import (
     WIDTHS,
     Catalog,
@@ -26,6 +25,7 @@ from craton.models.physics.etas_neural import (
 from craton.models.physics.etas_neural_forecast import Past, PastDensity, forecast_windows
 from craton.models.physics.etas_neural_training import train
 from craton.models.physics.etas_parameters import EtasParameters, Events
+from craton.models.physics.polygons import border_distance, polygon_area
 from craton.models.point_process import (
     M_MAX,
     Floats,

@@ -266,7 +266,7 @@ def _history(inputs: Inputs, i: int) -> Floats:
 
 def inside_region(events: Floats, region: Region) -> NDArray[np.bool_]:
     """Tell which events (rows of time, x, y, magnitude) lie in the region."""
-    from craton.models.physics.etas_background import inside_polygon
+    from craton.models.physics.polygons import inside_polygon
 
     return np.asarray(inside_polygon(events[:, 1], events[:, 2], region.outline))
 

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from craton.errors import ConfigError
-from craton.models.physics.etas_background import (
-    CellDensity,
-    KernelDensity,
-    UniformDensity,
-    as_polygon,
-    inside_polygon,
-)
+from craton.models.physics.etas_background import CellDensity, KernelDensity, UniformDensity
+from craton.models.physics.polygons import as_polygon, inside_polygon
 from tests.models.physics.etas_world import GRID, SQUARE
 
 

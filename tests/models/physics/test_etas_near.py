@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from craton.models.physics.etas import Events, fit, log_likelihood
-from craton.models.physics.etas_background import inside_polygon
 from craton.models.physics.etas_kernels import pair_sums
 from craton.models.physics.etas_near import near_pairs, near_sums
 from craton.models.physics.etas_problem import pair_arguments
+from craton.models.physics.polygons import inside_polygon
 from tests.models.physics.etas_world import PARAMETERS, SQUARE, history
 
 

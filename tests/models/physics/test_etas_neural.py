@@ -10,10 +10,10 @@ import torch
 
 from craton.errors import DataError
 from craton.io.geodesy import unproject
-from craton.models.physics.etas_background import border_distance
 from craton.models.physics.etas_history import on_sphere
 from craton.models.physics.etas_neural import Catalog, Network, NeuralEtas, describe
 from craton.models.physics.etas_neural_training import train
+from craton.models.physics.polygons import border_distance
 from tests.models.physics.etas_world import PARAMETERS, SQUARE, history
 
 TRAIN, HELD, TEST = (100.0, 1200.0), (1200.0, 1600.0), (1600.0, 2000.0)

@@ -7,7 +7,6 @@ import pytest
 
 from craton.errors import ModelError
 from craton.io.geodesy import unproject
-from craton.models.physics.etas_background import border_distance
 from craton.models.physics.etas_forecast import forecast_windows as etas_windows
 from craton.models.physics.etas_history import on_sphere
 from craton.models.physics.etas_neural import WIDTHS, Network, NeuralEtas, describe
@@ -20,6 +19,7 @@ from craton.models.physics.etas_neural_forecast import (
 )
 from craton.models.physics.etas_neural_training import train
 from craton.models.physics.etas_parameters import Events
+from craton.models.physics.polygons import border_distance
 from tests.models.physics.etas_world import GRID, PARAMETERS, SQUARE, history
 
 START, SCALE = 2000.0, 3.0

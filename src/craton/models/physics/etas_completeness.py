@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from craton.errors import ConfigError
-from craton.models.physics.etas_background import Density, as_polygon, inside_polygon
+from craton.models.physics.etas_background import Density
 from craton.models.physics.etas_parameters import Events
+from craton.models.physics.polygons import as_polygon, inside_polygon
 
 Floats = NDArray[np.float64]
 _GRID = 200  # points a side that give the share of background of a polygon

@@ -19,12 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from craton.models.physics.etas_background import (
-    UniformDensity,
-    as_polygon,
-    inside_polygon,
-    polygon_area,
-)
+from craton.models.physics.etas_background import UniformDensity
 from craton.models.physics.etas_cells import checked_cells, spread
 from craton.models.physics.etas_forecast import CellForecast, CellRates, cell_forecasts
 from craton.models.physics.etas_history import with_excess
@@ -38,6 +33,7 @@ from craton.models.physics.etas_simulation import (
     draw_magnitudes,
     join,
 )
+from craton.models.physics.polygons import as_polygon, inside_polygon, polygon_area
 
 CRITICAL = 0.95
 """Largest mean number of direct offspring of simulated events."""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from craton.errors import ConfigError, nearest
 from craton.models.physics.etas import Anisotropy, Completeness, EtasFit, Events, fit
 from craton.models.physics.etas import log_likelihood as etas_log_likelihood
-from craton.models.physics.etas_background import as_polygon, polygon_area
+from craton.models.physics.polygons import as_polygon, polygon_area
 from craton.uncertainty import Interval, Mean, paired_gain
 
 OPTIONS = ("kernel background", "completeness in time", "after large events", "ellipses")
@@ -124,7 +124,8 @@ def completeness_in_time(
     """Completeness in steps of three years, the last one kept after the window.
 
     By maximum curvature: 0.2 above the fullest bin (Woessner & Wiemer 2005,
-    doi:10.1785/0120040007). A catalogue cut off at `mc` has its fullest bin there, which says nothing against it.
+    doi:10.1785/0120040007). A catalogue cut off at `mc` has its fullest bin there, which
+    says nothing against it.
     """
     starts = np.arange(window[0], max(window[1] - 0.9 * STEP, window[0] + 1.0), STEP)
     levels = []

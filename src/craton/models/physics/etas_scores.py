@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 
 from craton.errors import DataError
 from craton.models.physics._jit import LN2, exp2, jit, log2
-from craton.models.physics.etas_background import inside_polygon
 from craton.models.physics.etas_kernels import KNOT, Floats, Ints, _look_up, time_integral
 from craton.models.physics.etas_parameters import LN10, EtasParameters
+from craton.models.physics.polygons import inside_polygon
 
 EARTH_RADIUS_KM = 6378.1
 """Radius that the benchmark takes, km."""
