@@ -40,10 +40,21 @@ class Bundle:
         See the module's text.
     state : dict of ndarray
         All arrays, under ``model.`` and ``calibrator.``.
+    sha256 : str
+        Hash of the manifest, which holds those of all members: it names this bundle alone.
     """
 
     manifest: dict[str, Any]
     state: dict[str, NDArray[Any]]
+    sha256: str
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """Lines that who uses it must be told; nothing in them moves a cursor."""
+        said = self.manifest.get("cautions", [])
+        if not isinstance(said, list):
+            raise BundleError(f"its cautions are {said!r}, a list was expected")
+        return tuple("".join(c for c in str(s) if c.isprintable()) for s in said)
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -183,7 +194,7 @@ def load(path: str | Path) -> Bundle:
                 where=f"{where}/{name}",
                 fix="get the bundle from its author again",
             )
-    return Bundle(manifest, load_arrays(path / "state.safetensors"))
+    return Bundle(manifest, load_arrays(path / "state.safetensors"), sha256_file(manifest_path))
 
 
 def _manifest(path: Path) -> dict[str, Any]:

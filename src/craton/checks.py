@@ -15,15 +15,15 @@ class Finding:
 
     Attributes
     ----------
-    level : {"info", "warning", "error"}
-        An error stops the run.
+    level : {"info", "note", "warning", "error"}
+        An info stands in the report alone, the others on the terminal too; an error stops the run.
     text : str
         What was found.
     where : str
         File, variable, row, station.
     """
 
-    level: Literal["info", "warning", "error"]
+    level: Literal["info", "note", "warning", "error"]
     text: str
     where: str = ""
 

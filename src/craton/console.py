@@ -18,7 +18,7 @@ from craton.task import Task
 def print_result(result: Result, folder: Path) -> None:
     """Print the table of models, the verdict and where the report is."""
     for finding in result.findings:
-        if finding.level == "warning":
+        if finding.level != "info":
             print(f"note: {finding.where}: {finding.text}")
     print_scores([s.as_dict() for s in result.scores], result.run.level)
     print(
@@ -29,7 +29,11 @@ def print_result(result: Result, folder: Path) -> None:
         print("blend: weighted mean of candidates, its weights chosen on the same folds")
     if any("nat" in m.units for m in result.metrics):
         print("nat: unit of information; a gain of 1 means e = 2.72 times the probability")
+    for line in result.known_answer:
+        print(f"known answer of the example {line}")
     print(result.verdict())
+    for line in result.cautions:
+        print(f"caution: {line}")
     print(f"model: {folder / 'bundle'} (what it is good for: MODEL_CARD.md in it)")
     print(f"report: {folder / 'report.html'} (made in {result.seconds.get('total', 0):.0f} s)")
 
@@ -98,9 +102,9 @@ def _setting(name: str, field: Any) -> str:
 
 def print_audit(found: Any) -> None:
     """Print the lines of a leak audit."""
-    marks = {"info": "-", "warning": "! -", "error": "!! -"}
+    marks = {"warning": "! -", "error": "!! -"}
     for finding, line in zip(found.findings, found.summary, strict=True):
-        print(f"{marks[finding.level]} {line}")
+        print(f"{marks.get(finding.level, '-')} {line}")
 
 
 def print_checks(found: Sequence[Any]) -> None:

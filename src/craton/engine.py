@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from craton import __version__
 from craton import bundle as bundles
 from craton.blocks import split_findings, suggestion
 from craton.checks import Finding, check_dataset
@@ -164,13 +165,25 @@ def _judge_further(result: Result, progress: Progress) -> None:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A bundle ready to predict: the declaration, its settings, the fitted model."""
+    """A bundle ready to predict: the declaration, its settings, the fitted model.
+
+    `cautions` are lines that who uses it must be told, `sha256` is the hash that names the bundle.
+    """
 
     task: Task
     config: Any
     manifest: dict[str, Any]
     fitted: Fitted
     target: Target
+    cautions: tuple[str, ...]
+    sha256: str
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Where a prediction comes from, for its files."""
+        said = {"task": self.task.name, "model": self.fitted.name, "bundle_sha256": self.sha256}
+        cautions = {"caution": " ".join(self.cautions)} if self.cautions else {}
+        return {**said, "craton": __version__, **cautions}
 
     def samples(self, data: xr.Dataset, config: Any, *, future: bool) -> Samples:
         """Cut samples whose classes are the bundle's, whatever is in the data."""
@@ -217,6 +230,7 @@ def load(
         name, settings_of = str(manifest["model"]["name"]), dict(manifest["model"]["members"])
         values = {**manifest["settings"], **(settings or {})}
         target, wanted = _target(manifest["target"]), str(manifest["task"])
+        cautions = kept.cautions
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
             f"its manifest lacks something ({type(error).__name__}: {error})", where=str(bundle)
@@ -240,7 +254,8 @@ def load(
     model = Blend(members) if name == BLEND else members[name]
     model.with_state(sub_state(kept.state, "model"))
     calibrator = task.calibrator(target).with_state(sub_state(kept.state, "calibrator"))
-    return Loaded(task, config, manifest, Fitted(name, model, calibrator), target)
+    fitted = Fitted(name, model, calibrator)
+    return Loaded(task, config, manifest, fitted, target, cautions, kept.sha256)
 
 
 def _installed(wanted: str, folder: Path) -> Task:
@@ -326,7 +341,9 @@ def predict(
         raise DataError("there is nothing to predict in these data", where=str(place))
     _warn_of_learnt(samples, found.manifest)
     predicted = found.fitted.predict(samples)
-    predicted = predicted.assign_attrs(task=found.task.name, model=found.fitted.name)
+    predicted = predicted.assign_attrs(found.origin)
+    for line in found.cautions:
+        warnings.warn(line, stacklevel=2)
     if out is not None:
         products[ending](predicted, samples, Path(out))
     return found.task.layout(predicted, samples)

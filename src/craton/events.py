@@ -16,6 +16,9 @@ DAY = np.timedelta64(86_400_000_000_000, "ns")
 ORIGIN = np.datetime64("1970-01-01", "ns")
 
 
+THRESHOLD = {"long_name": "magnitude from which events count", "units": "1"}
+
+
 def days(times: Any) -> NDArray[np.float64]:
     """Days since 1970-01-01, UTC.
 
@@ -81,15 +84,42 @@ class Forecasts:
             count[i] = np.bincount(cell[inside], minlength=cells)
             for j, m in enumerate(self.thresholds):
                 above[i, j, cell[inside[magnitude[inside] >= m]]] = 1
+        plain = {"units": "1"}
         return xr.Dataset(
             {
-                "count": (("sample", "cell"), count),
-                "occurred": (("sample", "threshold", "cell"), above),
-                "region_count": ("sample", count.sum(axis=1)),
-                "region_occurred": (("sample", "threshold"), above.max(axis=2)),
+                "count": (("sample", "cell"), count, plain),
+                "occurred": (("sample", "threshold", "cell"), above, plain),
+                "region_count": ("sample", count.sum(axis=1), plain),
+                "region_occurred": (("sample", "threshold"), above.max(axis=2), plain),
             },
-            coords={"threshold": list(self.thresholds)},
+            coords={"threshold": ("threshold", list(self.thresholds), THRESHOLD)},
         )
+
+    def coords(self, data: xr.Dataset, index: pd.DataFrame) -> dict[str, xr.Variable]:
+        """Length of the windows, and centres and corners of the cells as CF conventions have them.
+
+        Returns
+        -------
+        dict
+            ``horizon`` (sample,) in days; ``longitude``, ``latitude`` (cell,) in degrees with their
+            bounds (cell, corner), counterclockwise from the south-west, where the data have the
+            cells' `cell_longitude` and `cell_latitude`.
+        """
+        about = {"standard_name": "forecast_period", "units": "days"}
+        about["long_name"] = "length of the forecast window"
+        found = {"horizon": xr.Variable(("sample",), days(index["t1"]) - days(index["t0"]), about)}
+        sides = {"longitude": ("east", [-1, 1, 1, -1]), "latitude": ("north", [-1, -1, 1, 1])}
+        for name, (pole, side) in sides.items():
+            if f"cell_{name}" not in data:
+                continue
+            units, bounds = f"degrees_{pole}", f"{name}_bounds"
+            centre = data[f"cell_{name}"].to_numpy()
+            corners = centre[:, None] + float(data.attrs["cell"]) / 2 * np.array(side)
+            about = {"standard_name": name, "long_name": f"{name} of the cell's centre"}
+            found[name] = xr.Variable("cell", centre, {**about, "units": units, "bounds": bounds})
+            about = {"long_name": f"{name} of the cell's corners", "units": units}
+            found[bounds] = xr.Variable(("cell", "corner"), np.round(corners, 9), about)
+        return found
 
     def parts(self, data: xr.Dataset) -> Parts:
         whole = slice(None)

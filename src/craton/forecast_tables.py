@@ -117,14 +117,43 @@ def write_map(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
     table, columns = _wide(predicted, samples)
     region = region_table(predicted, samples)
     rows = region.astype(object).where(region.notna(), None).to_dict("records")
-    write_geojson(path, table[[*_PLACE, *_ISSUE, *columns]], members={"region": rows})
+    members = {**about(predicted, samples), "region": rows}
+    write_geojson(path, table[[*_PLACE, *_ISSUE, *columns]], members=members)
 
 
 def write_grid(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
-    """GeoTIFF, a band for each quantity and horizon."""
+    """GeoTIFF, a band for each quantity and horizon; tags tell of what and from what bundle."""
     _one_issue(samples, path)
     table, columns = _wide(predicted, samples)
-    write_geotiff(path, table.set_index(["latitude", "longitude"])[columns].to_xarray())
+    windows = {f"{row['horizon_days']:g}d": row for row in _times(samples)}
+    write_geotiff(
+        path,
+        table.set_index(["latitude", "longitude"])[columns].to_xarray(),
+        tags=about(predicted, samples),
+        band_tags={name: windows[name.rsplit("_", 1)[1]] for name in columns},
+    )
+
+
+def about(predicted: xr.Dataset, samples: Samples) -> dict[str, Any]:
+    """What a file of one forecast says of itself, in plain values.
+
+    Returns
+    -------
+    dict
+        ``forecast_reference_time``, ``forecast_end_time`` (of the longest horizon),
+        ``horizons_days``, ``minimum_magnitude`` (of all that is counted); and, where the forecast
+        comes from a bundle, ``task``, ``model``, ``bundle_sha256``, ``craton`` (its version) and
+        ``caution``.
+    """
+    times = sorted(_times(samples), key=lambda row: float(row["horizon_days"]))
+    found = {
+        "forecast_reference_time": times[-1]["forecast_reference_time"],
+        "forecast_end_time": times[-1]["forecast_end_time"],
+        "horizons_days": [row["horizon_days"] for row in times],
+        "minimum_magnitude": float(samples.data.attrs["mc"]),
+    }
+    origin = ("task", "model", "bundle_sha256", "craton", "caution")
+    return found | {k: predicted.attrs[k] for k in origin if k in predicted.attrs}
 
 
 def write_catalogs(predicted: xr.Dataset, samples: Samples, path: Path) -> None:

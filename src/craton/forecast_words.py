@@ -198,10 +198,20 @@ def write_words(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
     lines += [
         "Expected number of earthquakes, with the range of 95 % of the simulations:", "",
         *_markdown(_numbers(table, mc)), "", normal_is(samples, normal), "",
-        "\n\n".join(CAUTION), "",
+        "\n\n".join(CAUTION), "", *_origin(predicted),
     ]  # fmt: skip
     with atomic(path) as part:
         part.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _origin(predicted: xr.Dataset) -> list[str]:
+    """What a test showed of the model, and which model it is, where that is known."""
+    about = predicted.attrs
+    lines = [f"Caution: {about['caution']}", ""] if "caution" in about else []
+    if "bundle_sha256" in about:
+        made = f"made with craton {about['craton']} by the model '{about['model']}'"
+        lines += [f"This forecast was {made} of the bundle {about['bundle_sha256'][:12]}.", ""]
+    return lines
 
 
 def normal_is(samples: Samples, normal: xr.Dataset | None) -> str:

@@ -138,6 +138,21 @@ class Result:
         return " ".join([*lines, *(f"But doubt the split: {text}." for text in doubts)])
 
     @cached_property
+    def cautions(self) -> list[str]:
+        """What the task says must be told to who uses the selected model, a line each."""
+        return list(self.task.cautions(self))
+
+    @cached_property
+    def known_answer(self) -> list[str]:
+        """Whether the known answer of the task's example was found, a line for each statement.
+
+        Empty for a run on other data, or with some of the models only.
+        """
+        if getattr(self.config, "data", None) is not None or self.run.candidates:
+            return []
+        return [f"{'found' if ok else 'NOT FOUND'}: {text}" for text, ok in self.task.answer(self)]
+
+    @cached_property
     def better_references(self) -> list[str]:
         """A sentence for each reference, the baseline apart, that beats the selected model."""
         metric, beyond, level_with = self.metrics[0], [], []

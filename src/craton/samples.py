@@ -177,9 +177,12 @@ class Samples:
         return self.gather.parts(self.data)
 
     def coords(self) -> dict[str, xr.Variable]:
-        """Return `t0`, `t1`, `x`, `y`, `group` as coordinates of `sample`, those that are known."""
+        """Return the coordinates of a prediction: the number of each sample, its `t0`, `t1`, `x`,
+        `y` and `group` where known, and those that the gather's own `coords` adds.
+        """
         texts = {"t0": "issue time", "t1": "end of the target", "group": "group"}
-        coords = {}
+        label = {"long_name": "number of the sample", "units": "1"}
+        coords = {"sample": xr.Variable(("sample",), self.index.index.to_numpy(), label)}
         for name in COLUMNS:
             column = self.index[name]
             missing = (column == "").all() if name == "group" else column.isna().all()
@@ -195,7 +198,8 @@ class Samples:
                 }
         if "t0" in coords:
             coords["t0"].attrs["standard_name"] = "forecast_reference_time"
-        return coords
+        own = getattr(self.gather, "coords", None)
+        return coords if own is None else {**coords, **own(self.data, self.index)}
 
     def batches(self, size: int) -> Iterator[Samples]:
         """Yield consecutive pieces of at most `size` samples."""

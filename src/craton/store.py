@@ -82,6 +82,11 @@ class Store:
 def write_dataset(path: Path, data: xr.Dataset, attrs: Mapping[str, Any] | None = None) -> None:
     """Write a dataset of ours as netCDF-4."""
     plain = data.assign_attrs(attrs or {})
+    # CF: bounds are no coordinates, and have none
+    bounds = {c.attrs.get("bounds") for c in plain.coords.values()} & set(plain.coords)
+    plain = plain.reset_coords(list(bounds))
+    for name in bounds:
+        plain[name].encoding["coordinates"] = None
     for name in [n for n in plain.variables if plain[n].dtype.kind in "OU"]:
         plain[name] = plain[name].astype(object)
     encoding: dict[Any, Any] = {

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def with_places(predicted: xr.Dataset, samples: Samples) -> xr.Dataset:
     """Add what is known of each sample to a prediction: its number, `t0`, `x`, `y`, `group`."""
-    return predicted.assign_coords({"sample": samples.index.index.to_numpy(), **samples.coords()})
+    return predicted.assign_coords(samples.coords())
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,12 @@ class Task:
     products : mapping
         File ending to ``write(predicted, samples, path)``.
     answer : callable
-        ``answer(result) -> list of (statement, bool)``: what a run on the example must find.
+        ``answer(result) -> list of (statement, bool)``: what a run on the example must find. A run
+        on it with all models tells whether it was.
+    cautions : callable
+        ``cautions(result) -> list of str``: one plain line for each thing that who uses the
+        selected model must be told, as a poor calibration. They stand beside the verdict, in the
+        bundle, and are said again by every prediction with it.
     resolve : callable
         ``resolve(data, config) -> config``: pins what the data decide (curves, classes, region,
         dates), so that a prediction on other data means the same.
@@ -109,6 +114,7 @@ class Task:
     accept: Callable[[Any, Any], xr.Dataset] = lambda data, config: data
     dataset: str = "as the task's `load` gives it"
     layout: Callable[[xr.Dataset, Samples], xr.Dataset] = with_places
+    cautions: Callable[[Any], list[str]] = lambda result: []
     breakdown: tuple[str, ...] = ()
     coordinates_only: str | None = None
     blend: bool = True

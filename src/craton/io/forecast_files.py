@@ -105,7 +105,13 @@ def write_geojson(
         stream.write("\n]}\n")
 
 
-def write_geotiff(path: str | Path, grid: xr.DataArray | xr.Dataset) -> None:
+def write_geotiff(
+    path: str | Path,
+    grid: xr.DataArray | xr.Dataset,
+    *,
+    tags: Mapping[str, Any] | None = None,
+    band_tags: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
     """Write a regular latitude-longitude grid as GeoTIFF.
 
     Parameters
@@ -116,6 +122,10 @@ def write_geotiff(path: str | Path, grid: xr.DataArray | xr.Dataset) -> None:
         Dimensions ``latitude`` and ``longitude`` (centres of cells, degrees, regularly spaced, in
         either direction). Each variable, and each index along any further dimension, is a band,
         described by its name and coordinate. EPSG:4326, north up, NaN is no-data.
+    tags : mapping, optional
+        GDAL metadata of the file; a list is written as words.
+    band_tags : mapping, optional
+        The same for single bands, by their description.
 
     Raises
     ------
@@ -164,6 +174,16 @@ def write_geotiff(path: str | Path, grid: xr.DataArray | xr.Dataset) -> None:
             upright = band.sortby("latitude", ascending=False).sortby("longitude")
             raster.write(upright.values.astype(dtype), number)
             raster.set_band_description(number, name)
+            raster.update_tags(number, **_words((band_tags or {}).get(name, {})))
+        raster.update_tags(**_words(tags or {}))
+
+
+def _words(tags: Mapping[str, Any]) -> dict[str, str]:
+    """Values as GDAL keeps them: text, numbers in full."""
+    return {
+        name: " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in tags.items()
+    }
 
 
 def _corners(table: pd.DataFrame, cell: float | None, path: str) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ def model_card(result: Result) -> str:
     parts = [
         f"# {task.title}",
         result.verdict(),
+        *(f"**Caution:** {line}" for line in result.cautions),
         f"Model '{result.selected}' for the task `{task.name}` ({task.domain}), made with craton "
         f"{__version__}. {_predicts(result)}",
         "## Data and split",

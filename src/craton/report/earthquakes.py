@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from craton.aftershocks import normal_forecast
-from craton.forecast_calibration import tested
+from craton.forecast_calibration import in_the_test
 from craton.forecast_tables import horizons, region_table
 from craton.forecast_words import (
     CAUTION,
@@ -63,7 +63,7 @@ def _next_window(result: Result) -> Section:
     length, mc = float(lengths[middle]), float(samples.data.attrs["mc"])
     text = [
         heading(samples), " ".join(chances(table, m, length)),
-        f"{expected(table, mc, length)} {decline(table, mc)}", tested(result),
+        f"{expected(table, mc, length)} {decline(table, mc)}", in_the_test(result),
         f"{normal_is(samples, normal)} {CAUTION[0]}",
     ]  # fmt: skip
     fig, axes = figure(10, 4.2, columns=2)

@@ -119,6 +119,7 @@ def manifest_of(result: Result) -> dict[str, Any]:
         },
         "trained": trained_on(learnt.index),
         "scores": [s.as_dict() for s in result.scores if s.model == result.selected],
+        "cautions": result.cautions,
         "data_sha256": provenance.sha256_data(result.samples.data),
         "seed": result.run.seed,
     }
@@ -185,7 +186,6 @@ def predictions_of(result: Result) -> xr.Dataset:
         observations with ``_observed``; `t0`, `t1`, `x`, `y`, `group` as coordinates of `sample`
         where the samples have them.
     """
-    sample = result.test.index.index.to_numpy()
     found = _renamed(result.predictions[result.selected], "", result.selected)
     base = _renamed(result.predictions[result.task.baseline], "_baseline", result.task.baseline)
     observed = _renamed(result.observed, "_observed", "observed")
@@ -210,7 +210,7 @@ def predictions_of(result: Result) -> xr.Dataset:
             flag_values=np.arange(len(target.categories), dtype=np.int32),
             flag_meanings=" ".join(c.replace(" ", "_") for c in target.categories),
         )
-    found = found.assign_coords({"sample": sample, **result.test.coords()})
+    found = found.assign_coords(result.test.coords())
     return found.assign_attrs(
         Conventions="CF-1.11",
         title=result.task.title,

@@ -88,6 +88,7 @@ def context(result: Result, page: _Page | None = None) -> dict[str, Any]:
     shown = {
         "task": result.task,
         "verdict": result.verdict(),
+        "cautions": result.cautions,
         "facts": _facts(result),
         "metrics": _metrics(result),
         "gains": page.figure(*pictures.gains(result)),
@@ -134,6 +135,7 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         ("Independent blocks", f"{blocks} among the test samples"),
         ("Chosen model", chosen),
         ("Baseline", result.task.baseline),
+        *(("Known answer", line) for line in result.known_answer),
     ]
 
 
