@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from craton.errors import ConfigError
 from craton.models.physics.etas_background import CellDensity, KernelDensity, UniformDensity
-from craton.models.physics.polygons import as_polygon, inside_polygon
 from tests.models.physics.etas_world import GRID, SQUARE
 
 
@@ -61,15 +59,3 @@ def test_the_density_at_an_event_leaves_the_event_out() -> None:
     )
     expected = parts[keep].sum() * w.sum() / w[keep].sum() + 0.01 / density.area
     assert density.at_own_points()[7] == pytest.approx(expected, rel=1e-9)
-
-
-def test_polygons_know_their_inside_and_their_edge() -> None:
-    triangle = [[0, 0], [4, 0], [0, 4]]
-    assert inside_polygon([1, 2, 3, 0, 5], [1, 2, 3, 0, 0], triangle).tolist() == [
-        True, True, False, True, False,
-    ]  # fmt: skip
-    assert (as_polygon(triangle[::-1]) == np.array([[0, 0], [4, 0], [0, 4]])).all()
-    overlap = UniformDensity.of(triangle).in_cells(np.array([[1.0, 3.0, 1.0, 3.0]]))
-    assert overlap[0] == pytest.approx(2.0 / 8.0)
-    with pytest.raises(ConfigError, match="polygon"):
-        as_polygon([1, 2, 3])
