@@ -1,4 +1,4 @@
-"""QuakeML events as a table of strings and numbers, for the catalogue reader."""
+"""QuakeML events as a table of strings and numbers, and guards for any XML that ObsPy reads."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from craton.errors import DataError, MissingExtraError
+from craton.errors import DataError
 from craton.io.files import MAX_BYTES, require_file
+from craton.io.problems import need_obspy
 
 QUAKEML_ENDINGS = ("xml", "qml", "quakeml")
 
@@ -43,22 +44,35 @@ def quakeml_table(path: str | Path, limit: int = MAX_BYTES) -> pd.DataFrame:
         If ObsPy is not installed.
     """
     path = require_file(path)
-    raw = _bytes(path, limit)
-    _well_formed(raw, path)
-    try:
-        from obspy import read_events
-    except ImportError as error:
-        raise MissingExtraError(
-            "ObsPy reads QuakeML and is not installed", fix="pip install 'craton[seismology]'"
-        ) from error
+    events = quakeml_events(path, limit)
+    return pd.DataFrame([_row(event, i, path) for i, event in enumerate(events)])
+
+
+def quakeml_events(path: str | Path, limit: int = MAX_BYTES) -> Any:
+    """Read QuakeML as ``obspy.Catalog``; raises as `quakeml_table` for what is no QuakeML."""
+    path = require_file(path)
+    raw = xml_bytes(path, "QuakeML", limit)
+    obspy = need_obspy()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # The format is named: without it ObsPy tries plugins that unpickle.
-            events = read_events(io.BytesIO(raw), format="QUAKEML")
+            return obspy.read_events(io.BytesIO(raw), format="QUAKEML")
     except Exception as error:
         raise DataError(f"is no QuakeML ({error})", where=str(path)) from error
-    return pd.DataFrame([_row(event, i, path) for i, event in enumerate(events)])
+
+
+def xml_bytes(path: Path, what: str, limit: int = MAX_BYTES) -> bytes:
+    """The bytes of an XML file that is whole, without entities, and has the root `what`."""
+    raw = _bytes(path, limit)
+    _well_formed(raw, path, what)
+    return raw
+
+
+def identifier(resource: str) -> str:
+    """The short name in a resource identifier."""
+    query = re.search(r"(?:eventid|evid)=([^&]+)", resource, flags=re.IGNORECASE)
+    return query[1] if query else resource.rsplit("/", 1)[-1]
 
 
 def _bytes(path: Path, limit: int) -> bytes:
@@ -77,13 +91,13 @@ def _bytes(path: Path, limit: int) -> bytes:
     return raw
 
 
-def _well_formed(raw: bytes, path: Path) -> None:
+def _well_formed(raw: bytes, path: Path, what: str) -> None:
     """Refuse entities (they can fill the memory) and XML that ends early."""
     parser = xml.parsers.expat.ParserCreate()
 
     def refuse(*_: Any) -> None:
         raise DataError(
-            "declares a document type, which QuakeML does not have",
+            f"declares a document type, which {what} does not have",
             where=str(path),
             fix="take the DOCTYPE out",
         )
@@ -101,13 +115,8 @@ def _well_formed(raw: bytes, path: Path) -> None:
             where=str(path),
             fix="fetch the file again",
         ) from error
-    if names[0].rsplit(":", 1)[-1].lower() != "quakeml":
-        raise DataError(f"is XML of <{names[0]}>, QuakeML was expected", where=str(path))
-
-
-def _identifier(resource: str) -> str:
-    query = re.search(r"(?:eventid|evid)=([^&]+)", resource, flags=re.IGNORECASE)
-    return query[1] if query else resource.rsplit("/", 1)[-1]
+    if names[0].rsplit(":", 1)[-1].lower() != what.lower():
+        raise DataError(f"is XML of <{names[0]}>, {what} was expected", where=str(path))
 
 
 def _row(event: Any, index: int, path: Path) -> dict[str, Any]:
@@ -124,7 +133,7 @@ def _row(event: Any, index: int, path: Path) -> dict[str, Any]:
         "longitude": origin.longitude,
         "depth": np.nan if origin.depth is None else origin.depth / 1000.0,
         "magnitude": magnitude.mag,
-        "event_id": _identifier(str(event.resource_id)),
+        "event_id": identifier(str(event.resource_id)),
         "event_type": event.event_type or "",
         "magnitude_type": magnitude.magnitude_type or "",
     }
