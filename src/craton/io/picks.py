@@ -285,7 +285,7 @@ def _checked(table: pd.DataFrame, problems: list[Problem], path: Path) -> pd.Dat
     rest = [c for c in table.columns if c not in PICK_COLUMNS]
     table = table.reindex(columns=[*PICK_COLUMNS, *rest])
     for name in TEXTS:
-        table[name] = table[name].fillna("").astype(str).str.strip()
+        table[name] = table[name].astype(object).fillna("").astype(str).str.strip()
     for name in _TIMES:
         if table[name].dtype.kind != "M":
             table[name] = to_times(table[name])

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from craton.errors import DataError
 from craton.io._miniseed import read_miniseed, scan
-from craton.io._segments import clip, join, usable
 from craton.io._traces import read_sac, read_slist, sac_order
 from craton.io.problems import Problem, moment, need_obspy
+from craton.io.segments import clip, join, usable
 
 MAX_FILE = 2 << 30
 """Largest file, after decompression, that is taken into memory, in bytes."""

@@ -55,6 +55,30 @@ def _index(ns: int, rate: float) -> int:
     return int(np.ceil(ns * rate * 1e-9 - 1e-3))
 
 
+def solid(traces: Iterable[Any]) -> list[Any]:
+    """Traces without masks and without samples that are no finite numbers: split there.
+
+    Returns
+    -------
+    list of obspy.Trace
+        Views of the data where nothing had to be split.
+    """
+    found = []
+    for trace in traces:
+        data = trace.data
+        there = ~np.ma.getmaskarray(data) if np.ma.isMaskedArray(data) else np.ones(len(data), bool)
+        plain = np.ma.getdata(data)
+        if plain.dtype.kind == "f":
+            there &= np.isfinite(plain)
+        if there.all() and not np.ma.isMaskedArray(data):
+            found.append(trace)
+            continue
+        whole = trace_of(plain, trace.stats)
+        edges = np.flatnonzero(np.diff(np.r_[False, there, False].astype(np.int8)))
+        found += [part(whole, a, z) for a, z in edges.reshape(-1, 2).tolist()]
+    return found
+
+
 def part(trace: Any, first: int, last: int) -> Any:
     """Samples `first` to `last` as a trace of their own (a view of the data)."""
     import obspy

@@ -1,0 +1,1 @@
+"""Waveforms: declared processing steps, what is odd in the data, windows cut for models."""
