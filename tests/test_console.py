@@ -76,6 +76,24 @@ def test_a_result_gives_its_warnings_the_verdict_and_the_report(capsys) -> None:
     assert not any("well 8" in line for line in said)
 
 
+def test_a_result_gives_notes_the_known_answer_and_cautions_beside_the_verdict(capsys) -> None:
+    result = worlds.result_of("labels")
+    answer = [("the law is found", True), ("the noise is left alone", False)]
+    task = dataclasses.replace(
+        result.task, answer=lambda result: answer, cautions=lambda result: ["it is too sure"]
+    )
+    findings = [Finding("note", "9 of 10 events are not used", "events")]
+    print_result(dataclasses.replace(result, task=task, findings=findings), Path("out"))
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "note: events: 9 of 10 events are not used"
+    at = said.index(result.verdict())
+    assert said[at - 2 : at] == [
+        "known answer of the example found: the law is found",
+        "known answer of the example NOT FOUND: the noise is left alone",
+    ]
+    assert said[at + 1] == "caution: it is too sure"
+
+
 def test_a_task_tells_every_setting_with_its_default_and_every_model(capsys) -> None:
     task = worlds.LABELS
     print_task(task)
@@ -102,7 +120,9 @@ def test_a_setting_shows_how_it_is_typed_and_a_pinned_one_stands_apart(capsys) -
 def test_an_audit_is_a_list(capsys) -> None:
     found = [Finding("info", "none found"), Finding("warning", "one looked at")]
     print_audit(SimpleNamespace(findings=found, summary=[f.text for f in found]))
-    assert capsys.readouterr().out == "- none found\n! - one looked at\n"
+    first, second, *legend = capsys.readouterr().out.splitlines()
+    assert (first, second) == ("- none found", "! - one looked at")
+    assert "positive where better" in " ".join(legend)
 
 
 def test_a_check_that_failed_stands_out(capsys) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from craton import __version__
 from craton import bundle as bundles
 from craton.checks import Finding
 from craton.engine import load, predict, prepare, run, update
@@ -235,6 +236,25 @@ def test_a_wrong_setting_is_one_message_before_anything_is_read(
         started(task=replace(TASK, load=unread), **settings)
 
 
+def test_what_must_be_told_is_kept_in_the_bundle_and_said_by_every_prediction(
+    tmp_path: Path,
+) -> None:
+    task = replace(TASK, cautions=lambda result: [f"'{result.selected}' is too sure\x1b[2J"])
+    started(tmp_path / "run", task)
+    assert "is too sure" in (tmp_path / "run" / "bundle" / "MODEL_CARD.md").read_text()
+    with pytest.warns(UserWarning, match="is too sure"):
+        found = predict(tmp_path / "run", None, task=TASK)
+    # no bundle moves the cursor of a terminal
+    assert found.attrs["caution"].endswith("is too sure[2J")
+
+
+def test_a_prediction_names_the_bundle_that_it_comes_from(ran: Path) -> None:
+    found = predict(ran, None, task=TASK)
+    digest = (ran / "bundle" / "manifest.sha256").read_text().strip()
+    assert (found.attrs["bundle_sha256"], found.attrs["task"]) == (digest, TASK.name)
+    assert found.attrs["craton"] == __version__ and "caution" not in found.attrs
+
+
 def damaged(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change a manifest and sign it anew, as an attacker would."""
     path = folder / "bundle" / "manifest.json"
@@ -254,6 +274,7 @@ def damaged(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
         lambda m: m["model"].update(name="other"),
         lambda m: m.update(settings=None),
         lambda m: m["target"].pop("codes"),
+        lambda m: m.update(cautions="none"),
     ],
 )
 def test_a_manifest_that_lacks_something_is_refused(

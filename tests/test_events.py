@@ -55,6 +55,26 @@ def test_inputs_of_early_windows_hold_no_later_event(samples):
     assert len(samples.take([0, 1]).inputs()["all_events"]) == 2
 
 
+def test_coordinates_are_those_of_cf_with_corners_around_the_centre(samples):
+    place = {
+        "cell_longitude": ("cell", [0.5, 1.5]),
+        "cell_latitude": ("cell", [10.5, 10.5]),
+    }
+    data = samples.data.assign(place).assign_attrs(cell=1.0)
+    found = Forecasts(samples.gather.target, (3.0,)).coords(data, samples.index)
+    assert found["horizon"].values.tolist() == [10.0] * 4
+    assert found["horizon"].attrs["units"] == "days"
+    for name, units in (("longitude", "degrees_east"), ("latitude", "degrees_north")):
+        about = found[name].attrs
+        assert (about["units"], about["standard_name"]) == (units, name)
+        assert about["bounds"] in found
+    x, y = found["longitude_bounds"].values, found["latitude_bounds"].values
+    assert (x.mean(axis=1) == [0.5, 1.5]).all() and (y.mean(axis=1) == 10.5).all()
+    # counterclockwise: the area by the shoelace formula is that of the cell, and positive
+    area = 0.5 * (x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1)
+    assert area == pytest.approx([1.0, 1.0])
+
+
 def test_a_shuffled_catalogue_keeps_its_number_and_its_order_in_time(samples):
     shuffled = samples.permuted(np.random.default_rng(0))
     time = shuffled.data["time"].to_numpy()

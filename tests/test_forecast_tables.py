@@ -141,6 +141,27 @@ def test_the_grid_has_a_band_a_quantity_and_horizon(issued, tmp_path):
     assert np.nansum(band) == pytest.approx(float(month.sum()), rel=1e-5)
 
 
+def test_grid_and_map_tell_the_forecast_and_the_bundle_that_they_come_from(issued, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    predicted, samples = issued
+    predicted = predicted.assign_attrs(model="etas", bundle_sha256="ab" * 32, craton="9.9")
+    write_grid(predicted, samples, tmp_path / "a.tif")
+    write_map(predicted, samples, tmp_path / "a.geojson")
+    members = json.loads((tmp_path / "a.geojson").read_text())
+    with rasterio.open(tmp_path / "a.tif") as grid:
+        tags = grid.tags()
+        week = grid.tags(grid.descriptions.index("expected_count_7d") + 1)
+    assert members["forecast_reference_time"] == "2010-07-21T00:00:00.000000Z"
+    assert members["forecast_end_time"] == "2010-08-20T00:00:00.000000Z"
+    assert members["horizons_days"] == [1.0, 7.0, 30.0] and members["minimum_magnitude"] == 3.0
+    assert (week["horizon_days"], week["forecast_end_time"][:10]) == ("7.0", "2010-07-28")
+    assert tags["horizons_days"] == "1.0 7.0 30.0" and tags["minimum_magnitude"] == "3.0"
+    for said in (members, tags):
+        assert (said["bundle_sha256"], said["craton"]) == ("ab" * 32, "9.9")
+        assert said["forecast_reference_time"][:10] == "2010-07-21"
+        assert "caution" not in said and "task" not in said
+
+
 def test_pycsep_reads_the_grid_with_the_same_rates(issued, world, tmp_path):
     csep = pytest.importorskip("csep")
     write_rates(*issued, tmp_path / "a.dat")

@@ -80,3 +80,10 @@ def test_the_words_after_a_mainshock_tell_the_numbers_of_the_table(tmp_path):
     assert week["probability_m5"] > 20 * week["normal_probability_m5"]
     assert "not a prediction" in text
     assert "| M ≥ 5.73 |" in text
+    assert "Caution" not in text and "bundle" not in text
+    known = {"model": "etas", "bundle_sha256": "ab" * 32, "craton": "9.9"}
+    told = predicted.assign_attrs(**known, caution="the chances were too high.")
+    write_words(told, samples, tmp_path / "a.md")
+    text = (tmp_path / "a.md").read_text(encoding="utf-8")
+    assert "\nCaution: the chances were too high.\n" in text
+    assert "made with craton 9.9 by the model 'etas' of the bundle abababababab." in text

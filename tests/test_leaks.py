@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,6 +36,22 @@ def test_patches_in_space_look_learnable_under_a_random_split_only():
     assert abs(honest["value"] - 0.5) < 0.12
     assert _value(audit, "gap", "random against honest", "accuracy")["low"] > 0.15
     assert _finding(audit, "random split").level == "warning"
+
+
+@pytest.mark.parametrize("name", ["labels", "map", "field", "depth"])
+def test_the_lines_need_no_words_of_machine_learning(name):
+    jargon = re.compile(r"\b(folds?|probe|honest|overfit\w*|hold-?out|features?)\b")
+    for line in worlds.result_of(name).leaks.summary:
+        assert not jargon.search(line), line
+
+
+def test_the_lines_set_samples_dealt_at_random_beside_samples_kept_apart():
+    said = _finding(worlds.result_of("map").leaks, "random split").text
+    assert re.search(
+        r"'nearest' on the same test samples, with training and test samples log loss [\d.]+ dealt "
+        r"at random, [\d.]+ kept apart, as in this run \(difference \+", said
+    )  # fmt: skip
+    assert "dealing at random would flatter the model in" in said
 
 
 def test_independent_rows_show_no_gap():

@@ -43,6 +43,15 @@ def test_the_verdict_says_what_the_interval_says(low, high, word):
     assert word in Result(**known).verdict()
 
 
+def test_the_known_answer_is_told_on_the_example_with_all_models_only():
+    found = worlds.result_of("labels")
+    assert found.known_answer == ["found: true"]
+    some = found.run.model_copy(update={"candidates": ("blunt",)})
+    assert dataclasses.replace(found, run=some).known_answer == []
+    own = SimpleNamespace(data="mine.csv")
+    assert dataclasses.replace(found, config=own).known_answer == []
+
+
 def test_a_reference_that_beats_the_selected_model_is_named_with_what_it_is():
     found = worlds.result_of("labels")
     truth = found.observed[found.samples.target.name].to_numpy()

@@ -101,10 +101,12 @@ def _setting(name: str, field: Any) -> str:
 
 
 def print_audit(found: Any) -> None:
-    """Print the lines of a leak audit."""
+    """Print the lines of a leak audit, and how to read them."""
     marks = {"warning": "! -", "error": "!! -"}
     for finding, line in zip(found.findings, found.summary, strict=True):
         print(f"{marks.get(finding.level, '-')} {line}")
+    print("Gains and differences are positive where better, their intervals in brackets. A leak is")
+    print("what a model can know of a test sample only because of how the samples were dealt.")
 
 
 def print_checks(found: Sequence[Any]) -> None:

@@ -100,13 +100,9 @@ class Evidence:
         return any(f.where == "split" and f.level != "info" for f in self.findings)
 
     @property
-    def called(self) -> str:
-        """What the split is called: honest only if nothing speaks against it."""
-        return "split as given" if self.doubted else "honest split"
-
-    def kind(self, kind: str) -> str:
-        """Name of the random split, or of the one given."""
-        return self.called if kind == "honest" else f"{kind} split"
+    def apart(self) -> str:
+        """How this run deals samples, for people: kept apart only if nothing speaks against it."""
+        return "in the split as given" if self.doubted else "kept apart, as in this run"
 
     def model(self, name: str) -> Model:
         """An unfitted model with the run's settings."""
@@ -166,14 +162,19 @@ def _random_against_honest(e: Evidence) -> None:
         e.add_interval("gap", "random against honest", metric, gap)
         random, honest = (float(metric.value(s[k].sum(axis=0))) for s in (theirs, mine))
         said.append(
-            f"{_words(metric.name)} {random:.3g} in random folds, {honest:.3g} in the {e.called} "
-            f"(gap {_interval(gap)})"
+            f"{_words(metric.name)} {random:.3g} dealt at random, {honest:.3g} {e.apart} "
+            f"(difference {_interval(gap)})"
         )
         flattered += [_words(metric.name)] if gap.low > 0 else []
-    verdict = f"a random split flatters {' and '.join(flattered)}" if flattered else "no gap shown"
-    if e.doubted and not flattered:
-        verdict = "no gap shown, which means little: the split itself may leak, see above"
-    text = f"'{e.probe}': {'; '.join(said)}: {verdict}"
+    verdict = "no difference is certain"
+    if flattered:
+        verdict = f"dealing at random would flatter the model in {' and '.join(flattered)}"
+    elif e.doubted:
+        verdict += ", which means little: the split itself may leak, see above"
+    text = (
+        f"'{e.probe}' on the same test samples, with training and test samples {'; '.join(said)}: "
+        f"{verdict}"
+    )
     e.note("warning" if flattered else "info", text, "random split")
     _skill(e, [e.gain(k, a, b) for k, (a, b) in enumerate(zip(mine, base, strict=True))])
 
@@ -183,9 +184,9 @@ def _skill(e: Evidence, gains: Sequence[Interval]) -> None:
     for metric, gain in zip(e.metrics, gains, strict=True):
         e.add_interval("gain of the probe over the baseline", "honest", metric, gain)
         verdict = "" if gain.low > 0 else ", WORSE" if gain.high < 0 else ", no skill shown"
-        said.append(f"{_words(metric.name)} gain {_interval(gain)}{verdict}")
+        said.append(f"gain in {_words(metric.name)} {_interval(gain)}{verdict}")
         level = level if gain.low > 0 else "warning"
-    text = f"'{e.probe}' against the baseline '{e.task.baseline}' in the {e.called}: "
+    text = f"'{e.probe}' against the baseline '{e.task.baseline}', samples {e.apart}: "
     e.note(level, text + "; ".join(said), "skill")
 
 
@@ -215,7 +216,7 @@ def _coordinates(e: Evidence) -> None:
     declared = e.task.coordinates_only
     names = tuple(n for n in ("x", "y", "t0") if e.samples.index[n].notna().all())
     if declared:
-        known, text = declared, f"the baseline '{declared}', which knows place or time only"
+        known, text = declared, f"'{declared}', which knows place or time and nothing else,"
         predicted = _honest(e, declared)
     elif not names:
         e.note("info", "does not apply here: the samples have neither place nor time",
@@ -234,11 +235,12 @@ def _coordinates(e: Evidence) -> None:
         less, more = e.gain(k, probe[k], stats[k]), e.gain(k, stats[k], base[k])
         score = float(metric.value(stats[k].sum(axis=0)))
         said.append(
-            f"{_words(metric.name)} {score:.3g} (all inputs gain {_interval(less)} over that)"
+            f"{_words(metric.name)} {score:.3g} ('{e.probe}' with all inputs gains "
+            f"{_interval(less)} over that)"
         )
         alone += [metric.name] if less.low <= 0 and more.low > 0 and not declared else []
     tail = ": most of the skill may be a map or a calendar" if alone else ""
-    reached = f"{text} reaches in the {e.called} {'; '.join(said)}{tail}"
+    reached = f"{text} reaches, samples {e.apart}, {'; '.join(said)}{tail}"
     e.note("warning" if alone else "info", reached, "coordinates only")
 
 
@@ -255,14 +257,15 @@ def _duplicates(e: Evidence) -> None:
         e.add("exact duplicates across the split", kind, "share of test samples", exact / n, n=n)
         e.add("near duplicates across the split", kind, "share of test samples", near / n, n=n)
         found[kind] = (exact, near, n)
-    said = [
-        f"{exact} of {n} test samples in the {e.kind(kind)} have the very inputs of a training "
-        f"sample, {near} more almost the same"
+    said = {
+        kind: f"{exact} of {n} test samples have the very inputs of a training sample, {near} more "
+        "almost the same"
         for kind, (exact, near, n) in found.items()
-    ]
+    }
     exact, near, n = found["honest"]
     some = exact + near > max(1, 0.001 * n)
-    e.note("warning" if some else "info", "; ".join(said), "duplicates")
+    text = f"{said['honest']}, samples {e.apart}; dealt at random, {said['random']}"
+    e.note("warning" if some else "info", text, "duplicates")
 
 
 def _both(e: Evidence) -> dict[str, list[Split]]:
@@ -288,8 +291,8 @@ def _places(e: Evidence) -> None:
         shares[kind] = float(shared.mean())
         e.add("shared places", kind, "share of test samples", shares[kind], n=len(shared))
     text = (
-        f"{100 * shares['honest']:.1f} % of the test samples of the {e.called}, "
-        f"{100 * shares['random']:.1f} % of a random one, are at a place that was trained on "
+        f"{100 * shares['honest']:.1f} % of the test samples {e.apart}, "
+        f"{100 * shares['random']:.1f} % if dealt at random, are at the place of a training sample "
         "(to 0.01 in x and y)"
     )
     e.note("warning" if shares["honest"] > 0 else "info", text, "shared places")
@@ -307,15 +310,19 @@ def _distances(e: Evidence) -> None:
             at = ((index["t0"] - index["t0"].min()) / pd.Timedelta("1D")).to_numpy(float)[:, None]
         else:
             at = index[columns].to_numpy(float)
-        said = []
+        said = {}
         for kind, parts in _both(e).items():
             d = np.concatenate([neighbours.nearest(at[s.train], at[s.test]) for s in parts])
             low, mid = np.percentile(d, [5, 50])
             e.add(item, kind, "median to the nearest training sample", mid, n=len(d), units=units)
             e.add(item, kind, "5 % of the test samples are nearer than", low, n=len(d), units=units)
-            said.append(f"{mid:.3g} (5 % are within {low:.3g}) in the {e.kind(kind)}")
-        text = f"median {item} from a test sample to the nearest training sample, in {units}: "
-        e.note("info", text + ", ".join(said), "distance")
+            said[kind] = f"{mid:.3g} (of 5 % less than {low:.3g})"
+        text = (
+            f"median {item} of a test sample from the nearest training sample: {said['honest']} "
+            f"{'days' if units == 'd' else units}, samples {e.apart}; {said['random']} dealt at "
+            "random"
+        )
+        e.note("info", text, "distance")
     if not found:
         e.note("info", "does not apply here: the samples have neither place nor time", "distance")
 
@@ -351,7 +358,8 @@ def _columns(e: Evidence) -> None:
                 "columns",
             )
     if not flagged:
-        said = f"; the best, '{best[0]}', reaches {best[1]:.3g}" if best[0] else ""
+        what = "accuracy" if classes else "R2"
+        said = f"; the best, '{best[0]}', reaches {what} {best[1]:.3g}" if best[0] else ""
         e.note("info", f"no column alone gives the target away{said}", "columns")
 
 

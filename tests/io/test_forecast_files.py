@@ -95,6 +95,18 @@ def test_geotiff_is_north_up_with_a_described_band_a_variable(tmp_path: Path) ->
         assert band[row, column] == 13
 
 
+def test_geotiff_carries_tags_of_the_file_and_of_its_bands(tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    tags = {"model": "etas", "horizons_days": [1.0, 7.0], "minimum_magnitude": 2.5}
+    write_geotiff(tmp_path / "a.tif", grid(), tags=tags, band_tags={"probability": {"days": 7}})
+    with rasterio.open(tmp_path / "a.tif") as raster:
+        found = raster.tags()
+        assert {k: found[k] for k in tags} == {
+            "model": "etas", "horizons_days": "1.0 7.0", "minimum_magnitude": "2.5"
+        }  # fmt: skip
+        assert raster.tags(3)["days"] == "7" and "days" not in raster.tags(1)
+
+
 def test_geotiff_does_not_depend_on_the_order_of_the_axes(tmp_path: Path) -> None:
     rasterio = pytest.importorskip("rasterio")
     flipped = grid()["probability"].isel(latitude=slice(None, None, -1)).T

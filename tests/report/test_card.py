@@ -33,6 +33,14 @@ def test_a_model_without_gain_is_not_recommended():
     assert "Prefer the baseline" not in model_card(result)
 
 
+def test_cautions_stand_below_the_verdict():
+    result = worlds.result_of("labels")
+    task = replace(result.task, cautions=lambda result: ["it is too sure"])
+    card = model_card(replace(result, task=task))
+    assert f"{result.verdict()}\n\n**Caution:** it is too sure\n" in card
+    assert "Caution" not in model_card(result)
+
+
 def test_leaks_that_were_found_are_in_the_card():
     assert "'giveaway' alone gives the target away" in model_card(worlds.result_of("leaky"))
 

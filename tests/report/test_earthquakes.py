@@ -29,6 +29,7 @@ def test_sections_tell_the_forecast_its_past_and_the_aftershocks(result):
     assert list(following.table) == ["magnitude", "next day", "next 7 days", "next 30 days"]
     assert "M ≥ 4 in the next 7 days is" in following.text
     assert "test windows of 30 days" in following.text
+    assert "came before the first window, 2001-06-01" in found["Magnitudes"].text
 
 
 def test_the_aftershocks_are_those_of_the_largest_test_event(result, aftershocks):

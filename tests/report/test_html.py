@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
@@ -189,3 +190,13 @@ def test_the_confusion_table_counts_right():
 def test_numbers_get_a_picture_of_observed_and_predicted():
     section = observed_section(worlds.result_of("depth"))
     assert "[m]" in inline_svg(section.figures[0], "", 1)
+
+
+def test_cautions_and_the_known_answer_stand_at_the_top():
+    result = worlds.result_of("labels")
+    task = replace(result.task, cautions=lambda result: ["p < q is too sure"])
+    text = render(replace(result, task=task))
+    top = text[: text.index('id="models"')]
+    assert "Caution: p &lt; q is too sure" in top
+    assert "<dt>Known answer</dt><dd>found: true</dd>" in top
+    assert "Caution" not in render(result)

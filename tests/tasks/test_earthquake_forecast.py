@@ -2,15 +2,21 @@
 
 import json
 import os
+import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from craton import engine
+from craton.data.earthquakes import true_parameters
 from craton.errors import DataError
+from craton.models.physics.etas_parameters import FITTED
+from craton.models.point_process import ETAS
 from craton.result import RunConfig
-from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
+from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig, _recovered
 
 QUICK = {"horizon": 30.0, "cell": 0.5, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10}
 
@@ -71,6 +77,66 @@ def test_the_geotiff_product_has_a_band_a_quantity_and_horizon(folder, tmp_path)
     with rasterio.open(out) as grid:
         assert "probability_m5_7d" in grid.descriptions
         assert grid.crs.to_epsg() == 4326
+
+
+def test_tested_predictions_tell_places_times_and_units_as_cf_has_them(folder):
+    with xr.open_dataset(folder / "predictions.nc", engine="h5netcdf") as data:
+        kept = data.load()
+    bounds = {kept[n].attrs["bounds"] for n in ("longitude", "latitude")}
+    assert bounds <= set(kept.data_vars)  # bounds are no coordinates
+    bare = [n for n, v in kept.variables.items() if n not in bounds and v.dtype.kind != "M"
+            and "units" not in v.attrs]  # fmt: skip
+    assert bare == []
+    for name in ("longitude", "latitude"):
+        corners = kept[f"{name}_bounds"]
+        assert kept[name].dims == ("cell",) and corners.dims == ("cell", "corner")
+        assert np.allclose(corners.mean("corner"), kept[name])
+        assert np.allclose(corners.max("corner") - corners.min("corner"), 0.5)
+    assert kept["t0"].attrs["standard_name"] == "forecast_reference_time"
+    assert kept["horizon"].attrs["standard_name"] == "forecast_period"
+    assert (kept["horizon"] == 30.0).all()
+    assert ((kept["t1"] - kept["t0"]) == np.timedelta64(30, "D")).all()
+    # an event of the test lies in the cell that counts it
+    assert float(kept["count_observed"].sum()) == float(kept["region_count_observed"].sum())
+
+
+def test_the_run_on_the_example_tells_whether_its_parameters_came_back(folder):
+    top = (folder / "report.html").read_text(encoding="utf-8").split('id="models"')[0]
+    k, n, outside = re.search(
+        r"found: ETAS parameters: (\d+) of (\d+) within their 95 % interval \(not ([\w, ]+);", top
+    ).groups()
+    assert (int(n), int(k) + len(outside.split(", "))) == (10, 10)
+    # beside the truth in the table of the report
+    assert "found: branching ratio 0." in top and "within 0.15 of the true 0.68" in top
+
+
+def test_parameters_are_called_recovered_where_the_truth_is_within_their_intervals():
+    truth = true_parameters()
+    model, names = ETAS(), (*FITTED, "beta", "branching ratio")
+    model.errors = np.full(len(names), 0.1)
+    model.parameters = replace(truth, a=truth.a + 0.19, beta=truth.beta - 0.19)
+    assert _recovered(model, truth) == [
+        ("ETAS parameters: 10 of 10 within their 95 % interval", True)
+    ]
+    moved = {n: getattr(truth, n) + 0.2 for n in ("a", "gamma", "rho", "beta")}
+    model.parameters = replace(truth, **moved)
+    ((text, ok),) = _recovered(model, truth)
+    assert ok and "6 of 10" in text and "(not a, gamma, rho, beta; " in text
+    model.parameters = replace(truth, **moved, log10_mu=truth.log10_mu - 1)
+    assert not _recovered(model, truth)[0][1]
+
+
+def test_events_that_are_not_used_are_told_with_the_setting_that_decides():
+    data = TASK.load(EarthquakeConfig())
+    n = data.sizes["event"]
+    below = int((data["magnitude"].to_numpy() < 3.5 - 0.005).sum())
+    found = [f for f in TASK.checks(data, EarthquakeConfig(magnitude=3.5)) if f.level == "note"]
+    assert found[0].text == (
+        f"{below:,} of {n:,} events lie below the magnitude of completeness 3.5 and are not used; "
+        "--set magnitude= chooses another"
+    )
+    early = [f for f in TASK.checks(data, EarthquakeConfig()) if f.level == "note"]
+    assert len(early) == 1 and "before the first window, 2001-06-01" in early[0].text
 
 
 def test_a_forecast_can_be_issued_at_a_time_of_choice(folder):

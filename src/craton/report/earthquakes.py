@@ -196,8 +196,9 @@ def _gain_map(result: Result) -> Section:
 
 
 def _magnitudes(result: Result) -> Section:
-    """Magnitude-frequency distribution, with completeness and b-value."""
+    """Magnitude-frequency distribution, with completeness, b-value and what is not used."""
     from craton.seismicity.b_value import b_value
+    from craton.seismicity.unused import WHERE
 
     values = result.data["magnitude"].to_numpy()
     mc, step = float(result.config.magnitude), float(result.samples.data.attrs["delta_m"])
@@ -213,7 +214,8 @@ def _magnitudes(result: Result) -> Section:
     ax.axvline(mc, color=PALETTE[7], linestyle="--", label=f"used from {mc:g}")
     ax.set(xlabel="magnitude m", ylabel="events of m or more", ylim=(0.7, None))
     ax.legend()
-    return Section("Magnitudes", figures=[fig], captions=["Whole catalogue as it was read."])
+    text = "\n\n".join(f"{f.text}." for f in result.findings if f.where == WHERE)
+    return Section("Magnitudes", text, figures=[fig], captions=["Whole catalogue as it was read."])
 
 
 def _parameters(result: Result) -> Section:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def leak_picture(audit: LeakAudit, result: Result) -> Picture | None:
-    """The probe under random folds and under the honest split, beside what knows less."""
+    """The probe with samples dealt at random and kept apart, beside what knows less."""
     doubted = any(f.where == "split" and f.level != "info" for f in audit.findings)
-    called = "split as given" if doubted else "honest split"
-    short = "as given" if doubted else "honest"
+    called = "in the split as given" if doubted else "with training and test kept apart"
+    short = "as given" if doubted else "kept apart"
     kinds = (
-        (f"'{audit.probe}', random folds", "score of the probe", "random", PALETTE[3]),
-        (f"'{audit.probe}', {called}", "score of the probe", "honest", SELECTED),
-        (f"coordinates only, {short}", "score from coordinates only", "honest", OTHER),
+        (f"'{audit.probe}', dealt at random", "score of the probe", "random", PALETTE[3]),
+        (f"'{audit.probe}', {short}", "score of the probe", "honest", SELECTED),
+        (f"place and time only, {short}", "score from coordinates only", "honest", OTHER),
         (f"'{result.task.baseline}', {short}", f"score of '{result.task.baseline}'", "honest",
          BASELINE),
     )  # fmt: skip
@@ -46,7 +46,7 @@ def leak_picture(audit: LeakAudit, result: Result) -> Picture | None:
              colours=colours, zero=False)  # fmt: skip
         ax.set_xlabel(unit_label(metric.name, metric.units))
     text = (
-        "What the probe would have claimed with rows dealt at random, and what it scores in the "
+        f"What '{audit.probe}' would have claimed with samples dealt at random, and what it scores "
         f"{called}, on the same test samples, uncalibrated."
     )
     return fig, text

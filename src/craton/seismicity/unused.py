@@ -43,18 +43,18 @@ def unused_findings(
     ...     {"time": ("event", np.array(["2000-01-01", "2010-01-01"], "datetime64[ns]")),
     ...      "cell_of": ("event", [0, 0])}, attrs={"mc": 2.3})
     >>> print(unused_findings(5, cells, None, estimated=True)[0].text)
-    3 of 5 events lie below the magnitude of completeness 2.3, which was estimated from the events \
-before the test, and are not used; --set magnitude= chooses another
+    3 of 5 events lie below the magnitude of completeness 2.3, estimated from the events before \
+the test, and are not used; --set magnitude= chooses another
     """
     mc, n = float(cells.attrs["mc"]), cells.sizes["event"]
-    source = "which was estimated from the events before the test, " if estimated else ""
+    source = ", estimated from the events before the test," if estimated else ""
     time = pd.DatetimeIndex(cells["time"].to_numpy())
     outside = int((cells["cell_of"].to_numpy() < 0).sum())
     early = 0 if begin is None else int((time < begin).sum())
     late = 0 if end is None else int((time >= end).sum())
     said = [
         (events - n, f"{events - n:,} of {events:,} events lie below the magnitude of completeness "
-         f"{mc:g}, {source}and are not used; --set magnitude= chooses another"),
+         f"{mc:g}{source} and are not used; --set magnitude= chooses another"),
         (outside, f"{outside:,} of the {n:,} events from magnitude {mc:g} on lie outside the "
          "region: others may be their aftershocks, but they are neither forecast nor counted; "
          "--set outline= chooses the region"),
