@@ -16,8 +16,16 @@ from scipy.integrate import quad
 from craton.data.earthquakes import CENTRE, background, region, simulated_catalog, true_parameters
 from craton.errors import ConfigError, DataError
 from craton.io.geodesy import haversine_km, project
-from craton.models.physics.etas import FITTED, EtasParameters, Events, fit, log_likelihood
+from craton.models.physics.etas import (
+    FITTED,
+    EtasFit,
+    EtasParameters,
+    Events,
+    fit,
+    log_likelihood,
+)
 from craton.models.physics.etas_kernels import KNOT, time_integral, time_quantile, time_table
+from craton.models.physics.etas_problem import Problem
 from craton.models.physics.etas_scores import benchmark_events, next_event_scores
 from tests.models.physics.etas_world import PARAMETERS, SQUARE, history
 
@@ -246,3 +254,43 @@ def test_published_parameters_give_the_published_scores(series: str, events: int
     assert result["n"] == events
     assert result["tll"] == pytest.approx(entry["ETAS_tll"], abs=0.006)
     assert result["sll"] == pytest.approx(entry["ETAS_sll"], abs=0.006)
+
+
+def test_a_part_of_the_events_explained_has_about_their_likelihood_each() -> None:
+    events = history(400)
+    targets, window = events.time >= 50.0, (50.0, 400.0)
+    density = np.full(int(targets.sum()), 1 / SQUARE.area)
+    whole = Problem.of(PARAMETERS, events, targets, window, SQUARE.area, density)
+
+    def each(problem: Problem) -> tuple[float, np.ndarray]:
+        value, gradient, _ = problem.value(PARAMETERS, problem.sums(PARAMETERS))
+        return value / problem.index.size, gradient / problem.index.size
+
+    (a, of_a), (b, of_b) = each(whole), each(whole.every(3))
+    assert b == pytest.approx(a, abs=0.15)
+    parts = [
+        replace(
+            whole.every(3), index=some, density=density[k::3], part=some.size / whole.index.size
+        )
+        for k, some in enumerate(whole.index[k::3] for k in range(3))
+    ]
+    total = sum(p.value(PARAMETERS, p.sums(PARAMETERS))[0] for p in parts)
+    assert total == pytest.approx(a * whole.index.size, rel=1e-12)
+    np.testing.assert_allclose(of_b, of_a, atol=0.1)
+
+
+def test_a_fit_that_first_looks_at_some_events_ends_at_the_same_maximum(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events, window = history(900), (0.0, 900.0)
+    every = np.ones(events.time.size, bool)
+
+    def fitted() -> EtasFit:
+        return fit(events, every, window, mc=3.0, region=(0, 200, 0, 150), background=SQUARE)
+
+    whole = fitted()
+    monkeypatch.setattr("craton.models.physics.etas._SOME", 400)
+    assert every.size >= 800
+    some = fitted()
+    assert some.log_likelihood == pytest.approx(whole.log_likelihood, abs=1e-3)
+    assert vars(some.parameters) != vars(whole.parameters)

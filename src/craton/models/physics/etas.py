@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+_SOME = 5_000  # targets of the first search, where there are many
 
 
 def log_likelihood(
@@ -293,6 +294,15 @@ def fit(
             None if completeness is None else completeness.shares(chosen, uniform.polygon),
             ellipses,
         )  # fmt: skip
+        if turn == 0 and start is None and index.size >= 2 * _SOME:
+            few = problem.every(index.size // _SOME)
+            current = maximise(
+                current, few, max_branching=max_branching, max_passes=max_evaluations,
+                tolerance=1e-6,
+            ).parameters  # fmt: skip
+            # Far beyond the window the likelihood hardly knows tau, and a climb would stay there.
+            tau = min(current.log10_tau, math.log10(window[1] - window[0]))
+            current = replace(current, log10_tau=tau)
         found = maximise(
             current, problem, max_branching=max_branching, max_passes=max_evaluations,
             tolerance=1e-6 if rough else 1e-10, em=method == "em",

@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 LOGARITHMIC = np.array([LN10 if name.startswith("log10") else 1.0 for name in FITTED])
 """What turns derivatives to natural logarithms into those to `FITTED`."""
 
+_MIXED = 5  # climbs that are mixed
 _FARTHEST = 3.0  # largest change of log rate that is extrapolated
 _BOUNDS = (
     (-60.0, 10.0),  # ln mu
@@ -149,15 +150,20 @@ def maximise(
 ) -> Found:
     """Climb on the near pairs from one pass over all pairs to the next.
 
-    It ends when a pass finds that the last climb gained less than `tolerance` nats a target. With
-    `em` each climb is an M-step: the responsibilities are those of the last pass.
+    It ends when a climb from an exact pass hopes for less than `tolerance` nats a target. The
+    climbs are a fixed-point iteration, which Anderson's mixing shortens. With `em` each climb is an
+    M-step, unmixed: the responsibilities are those of the last pass.
+
+    References
+    ----------
+    Walker & Ni (2011), doi:10.1137/10078356X.
     """
     beta, mc, n = start.beta, start.mc, problem.index.size
     low, high = _limits(beta, max_branching)
     here, best = np.clip(_encode(start), low, high), -math.inf
     kept = (start, -math.inf, np.empty(0))
-    step, passes, converged = here * 0.0, 0, False
-    climb = _expect_and_climb if em else _climb
+    passes, converged = 0, False
+    climb, climbs = (_expect_and_climb if em else _climb), list[tuple[Floats, Floats]]()
     while passes < max_passes and not converged:
         p, _ = _decode(here, beta, mc)
         pairs = near_pairs(problem.index, *problem.arguments(p))
@@ -167,17 +173,30 @@ def maximise(
         if progress:
             progress(value)
         if value < best:
-            # What lies beyond the near pairs was extrapolated too far: go back half of the way.
-            converged = best - value < tolerance
-            step = step / 2
-            here = here - step
+            # What lies beyond the near pairs was extrapolated too far: go back half of the way,
+            # or to where the last climb ended.
+            came, end = climbs[-1]
+            converged = best - value < tolerance and len(climbs) == 1
+            here = (came + here) / 2 if len(climbs) == 1 else end
+            climbs = [(came, here)]
             continue
-        converged = value - best < tolerance
-        best, kept = value, (p, total, share)
-        if not converged:
-            there = climb(here, p, pairs, problem, (low, high), tolerance)
-            step, here = there - here, there
+        gained, best, kept = value - best, value, (p, total, share)
+        end, hoped = climb(here, p, pairs, problem, (low, high), tolerance)
+        # Value and gradient are exact here, so what a climb hopes for tells how far the top is.
+        converged = (gained if em else hoped) < tolerance
+        climbs = [*climbs, (here, end)][-1 if em else -_MIXED :]
+        here = np.clip(_mixed(climbs), low, high)
     return Found(*kept, passes, converged)
+
+
+def _mixed(climbs: list[tuple[Floats, Floats]]) -> Floats:
+    """The end of the last climb, corrected by what changed between the climbs before."""
+    starts, ends = (np.array(v) for v in zip(*climbs, strict=True))
+    residual = ends - starts
+    if len(climbs) == 1:
+        return np.asarray(ends[-1])
+    share = np.linalg.lstsq(np.diff(residual, axis=0).T, residual[-1], rcond=1e-6)[0]
+    return np.asarray(ends[-1] - share @ np.diff(ends, axis=0))
 
 
 def _climb(
@@ -187,7 +206,7 @@ def _climb(
     problem: Problem,
     bounds: tuple[Floats, Floats],
     tolerance: float,
-) -> Floats:
+) -> tuple[Floats, float]:
     """Maximise with the sums over all but near pairs extrapolated from the parameters `about`."""
     slope = pairs.rest / np.maximum(pairs.rest[:, :1], 1e-300)
     origin, n = _natural(about), problem.index.size
@@ -211,7 +230,7 @@ def _expect_and_climb(
     problem: Problem,
     bounds: tuple[Floats, Floats],
     tolerance: float,
-) -> Floats:
+) -> tuple[Floats, float]:
     """EM: responsibilities of background and near pairs, then the maximum with them held.
 
     The other pairs enter by their exact gradient, so the two methods have the same fixed points.
@@ -227,8 +246,8 @@ def _expect_and_climb(
     def cost(vector: Floats) -> tuple[float, Floats]:
         p, slopes = _decode(vector, about.beta, about.mc)
         sums = expected_logs(index, pairs.first, pairs.source, chance, *problem.arguments(p))
-        near, counts = sums.sum(axis=0), problem.counts(p)
-        expected = p.mu * problem.area * problem.exposure
+        near, counts = sums.sum(axis=0), problem.part * problem.counts(p)
+        expected = problem.part * p.mu * problem.area * problem.exposure
         value = share.sum() * math.log(p.mu) + near[0] + pull @ (_natural(p) - origin)
         gradient = np.concatenate([[share.sum() - expected], near[1:] + pull - counts])
         return -(value - expected - counts[0]) / n, -_chain(gradient / n, p, slopes)
@@ -241,7 +260,8 @@ def _minimum(
     start: Floats,
     bounds: tuple[Floats, Floats],
     tolerance: float,
-) -> Floats:
+) -> tuple[Floats, float]:
+    """Where the cost is least, and how much less than at the start."""
     found = minimize(
         cost,
         start,
@@ -250,7 +270,7 @@ def _minimum(
         bounds=np.array(bounds).T,
         options={"maxfun": 400, "ftol": tolerance / 10, "gtol": 1e-7, "maxcor": 20},
     )
-    return np.asarray(found.x)
+    return np.asarray(found.x), float(cost(start)[0] - found.fun)
 
 
 def _natural(p: EtasParameters) -> Floats:

@@ -24,7 +24,8 @@ class Problem:
     `edges`, shape (steps + 1,), cut the window; `seen`, shape (places, steps), is the share of the
     events above the reference magnitude that is complete in each step, and `place` the place of
     each event. `exposure` is the integral of the seen share of the background over the window, in
-    days, and `lack` how far completeness lies above the reference magnitude at each event.
+    days, and `lack` how far completeness lies above the reference magnitude at each event. `part`
+    is the share of the events explained that `index` holds.
     """
 
     events: Events
@@ -38,6 +39,7 @@ class Problem:
     lack: Floats
     boost: Floats
     ellipses: Ellipses | None = None
+    part: float = 1.0
 
     @classmethod
     def of(
@@ -71,6 +73,12 @@ class Problem:
             events, np.flatnonzero(targets), area, density, edges, seen, place, exposure,
             lack, np.zeros_like(lack), ellipses,
         ).boosted(p)  # fmt: skip
+
+    def every(self, k: int) -> Problem:
+        """One in `k` of the events explained: about the same likelihood per target."""
+        index = self.index[::k]
+        part = index.size / self.index.size
+        return replace(self, index=index, density=self.density[::k], part=part)
 
     def boosted(self, p: EtasParameters) -> Problem:
         """Let the seen events stand for the unseen, as of these parameters."""
@@ -138,8 +146,8 @@ class Problem:
             raise ModelError(
                 "the rate is zero at an event", fix="give the background density a floor"
             )
-        counts = self.counts(p)
-        expected = p.mu * self.area * self.exposure
+        counts = self.part * self.counts(p)
+        expected = self.part * p.mu * self.area * self.exposure
         thinned = p.beta * self.lack[self.index].sum()
         value = float(np.log(total).sum() - thinned - expected - counts[0])
         share = rate / total
