@@ -1,0 +1,216 @@
+"""What is odd in waveforms, said in sentences."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from craton.checks import Finding
+from craton.io.segments import RATES, join, solid
+from craton.io.waveforms import Waveforms
+
+_BLOCK = 1 << 20
+_SPIKE = 20.0
+_LEAST_CLIPPED = 6
+_AROUND = np.array([0, 1, 2, 3, 5, 6, 7, 8])
+
+
+def waveform_findings(
+    waveforms: Waveforms | Any, stations: pd.DataFrame | None = None
+) -> list[Finding]:
+    """Say what is wrong with waveforms; nothing is changed.
+
+    Parameters
+    ----------
+    waveforms : Waveforms or obspy.Stream
+        As read, or any stream (masks and NaN are allowed).
+    stations : pandas.DataFrame, optional
+        As `craton.io.stations.read_stations` gives it; then stations without coordinates are told.
+
+    Returns
+    -------
+    list of Finding
+        What reading met; span; channels with an impossible sampling rate, gaps, no signal, flat
+        stretches, spikes, clipping, NaN; stations that lack a component, mix sampling rates or
+        have no coordinates.
+
+    Examples
+    --------
+    >>> import obspy
+    >>> header = {"network": "XX", "station": "AAA", "channel": "HHZ", "sampling_rate": 100.0}
+    >>> found = waveform_findings(obspy.Stream([obspy.Trace(np.zeros(500), header)]))
+    >>> [f.text for f in found if f.where == "XX.AAA..HHZ"]
+    ['is zero throughout']
+    """
+    if isinstance(waveforms, Waveforms):
+        traces = list(waveforms.stream)
+        found = [Finding(p.level, p.text, p.where) for p in waveforms.problems]
+    else:
+        traces, found = list(waveforms), []
+    sound = []
+    for trace in traces:
+        rate = float(trace.stats.sampling_rate)
+        if RATES[0] <= rate <= RATES[1] and trace.stats.npts:
+            sound.append(trace)
+        else:
+            what = f"the sampling rate {rate:g} Hz, which cannot be" if rate else "no sampling rate"
+            what = what if trace.stats.npts else "no samples"
+            found.append(Finding("error", f"has {what}: take it out", trace.id))
+    if not sound:
+        return [*found, Finding("error", "there is no waveform that can be used", "waveforms")]
+    found.append(_span(sound))
+    if not isinstance(waveforms, Waveforms):
+        found += [Finding(p.level, p.text, p.where) for p in join(solid(sound))[1]]
+    channels: dict[str, list[Any]] = defaultdict(list)
+    for trace in sound:
+        channels[trace.id].append(trace)
+    for name, rows in channels.items():
+        found += [Finding("warning", text, name) for text in _of_channel(rows)]
+    return found + _of_stations(sound, stations)
+
+
+def _span(traces: list[Any]) -> Finding:
+    first = min(t.stats.starttime for t in traces)
+    last = max(t.stats.endtime for t in traces)
+    names, total = {t.id for t in traces}, sum(t.stats.npts / t.stats.sampling_rate for t in traces)
+    text = f"{len(names)} channels, {len(traces)} segments, {total:.0f} s in all, {first} to {last}"
+    return Finding("info", text, "waveforms")
+
+
+def _of_channel(rows: list[Any]) -> list[str]:
+    """Sentences on one channel; samples are looked at in blocks, so memory stays flat."""
+    lost = sum(_unusable(np.ma.getdata(t.data)) for t in rows)
+    total, told = sum(t.stats.npts for t in rows), []
+    if lost:
+        told.append(f"{lost} samples ({100 * lost / total:.2g} %) are not finite")
+    parts = [(t.data, float(t.stats.sampling_rate)) for t in solid(rows)]
+    if not parts:
+        return [*told, "has no sample that is a number"]
+    low = min(d.min() for d, _ in parts)
+    high = max(d.max() for d, _ in parts)
+    if low == high:
+        return [*told, "is zero throughout" if low == 0 else f"is {low:g} throughout"]
+    flat = max(_longest_run(d) / rate for d, rate in parts)
+    if flat >= 1.0:
+        told.append(f"keeps one value for {flat:.1f} s: was the channel dead?")
+    spikes = sum(spike_samples(d).size for d, _ in parts)
+    if spikes:
+        told.append(f"{spikes} spikes of one sample")
+    clipped = sum(clipped_samples(d, low, high) for d, _ in parts)
+    if clipped:
+        told.append(f"{clipped} samples are clipped (at {low:g} or {high:g})")
+    return told
+
+
+def _unusable(data: NDArray[Any]) -> int:
+    return int((~np.isfinite(data)).sum()) if data.dtype.kind == "f" else 0
+
+
+def _longest_run(data: NDArray[Any]) -> int:
+    """Samples in the longest stretch of one value, one if there is none."""
+    edges = np.flatnonzero(data[1:] != data[:-1]) + 1
+    return int(np.diff(np.r_[0, edges, len(data)]).max())
+
+
+def spike_samples(data: NDArray[Any]) -> NDArray[np.int64]:
+    """Samples that jump off and back while their neighbours agree with each other.
+
+    Parameters
+    ----------
+    data : array
+        One segment.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        A sample is a spike if it is off the mean of its neighbours by 20 robust standard
+        deviations of that quantity, and by five times the range of the eight samples around it.
+
+    Examples
+    --------
+    >>> data = np.random.default_rng(0).normal(size=1000)
+    >>> data[500] += 100
+    >>> spike_samples(data).tolist()
+    [500]
+    """
+    found, least = [], 10.0 if data.dtype.kind in "iu" else 0.0  # a few counts are no spike
+    for a in range(0, max(len(data) - 8, 0), _BLOCK):
+        x = data[a : a + _BLOCK + 8].astype(np.float64)
+        off = x[4:-4] - (x[3:-5] + x[5:-3]) / 2
+        scale = 1.4826 * np.median(np.abs(off - np.median(off)))
+        bad = np.flatnonzero(np.abs(off) > max(_SPIKE * scale, least))
+        around = x[bad[:, None] + _AROUND]
+        found.append(bad[np.abs(off[bad]) > 5 * np.ptp(around, axis=1)] + a + 4)
+    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def clipped_samples(data: NDArray[Any], low: float, high: float) -> int:
+    """Samples in runs of three or more at the least or greatest value of a channel.
+
+    None are counted where runs are few, or where the channel has so few values (small whole
+    numbers) that they come by chance.
+
+    Examples
+    --------
+    >>> data = np.clip(np.sin(np.arange(1000) / 10), -1, 0.8)
+    >>> clipped_samples(data, -1, 0.8)
+    205
+    """
+    if data.dtype.kind in "iu" and float(high) - float(low) < 50:
+        return 0
+    total = 0
+    for value in (low, high):
+        at = data == value
+        if at.sum() < _LEAST_CLIPPED:
+            continue
+        edges = np.flatnonzero(np.diff(np.r_[False, at, False].astype(np.int8)))
+        lengths = edges[1::2] - edges[::2]
+        total += int(lengths[lengths >= 3].sum())
+    return total if total >= _LEAST_CLIPPED else 0
+
+
+def _of_stations(traces: list[Any], stations: pd.DataFrame | None) -> list[Finding]:
+    """Missing components, mixed sampling rates, missing coordinates."""
+    letters: dict[str, set[str]] = defaultdict(set)
+    rates: dict[str, set[float]] = defaultdict(set)
+    for trace in traces:
+        letters[trace.id[:-1]].add(trace.id[-1:])
+        rates[trace.id[:-1]].add(round(float(trace.stats.sampling_rate), 4))
+    found = []
+    for name, there in letters.items():
+        missing = missing_components(there)
+        if missing:
+            text = f"has only {', '.join(sorted(there))}: {missing} missing"
+            found.append(Finding("info", text, name))
+        if len(rates[name]) > 1:
+            text = f"mixed sampling rates: {', '.join(f'{r:g}' for r in sorted(rates[name]))} Hz"
+            found.append(Finding("warning", text, name))
+    everywhere = sorted({r for group in rates.values() for r in group})
+    if len(everywhere) > 1:
+        text = f"mixed sampling rates: {', '.join(f'{r:g}' for r in everywhere)} Hz"
+        found.append(Finding("info", text, "waveforms"))
+    if stations is not None:
+        known = set(stations["network"].astype(str) + "." + stations["station"].astype(str))
+        lost = sorted({f"{t.stats.network}.{t.stats.station}" for t in traces} - known)
+        if lost:
+            text = f"{len(lost)} stations have no coordinates: {', '.join(lost[:8])}"
+            found.append(Finding("warning", text, "stations"))
+    return found
+
+
+def missing_components(there: set[str]) -> str:
+    """What three-component instruments have and this one lacks.
+
+    Examples
+    --------
+    >>> missing_components({"Z"}), missing_components({"Z", "1", "2"}), missing_components({"F"})
+    ('north, east', '', '')
+    """
+    pairs = (("vertical", "Z3"), ("north", "N1"), ("east", "E2"))
+    if not there & set("ZNE123"):
+        return ""
+    return ", ".join(word for word, codes in pairs if not there & set(codes))
