@@ -46,6 +46,12 @@ def test_chances_that_are_out_of_reach_are_told_in_one_line_with_their_direction
     assert "(too low)" in cautions(made(0.1, 30, 96))[0]
 
 
+def test_shares_are_read_without_an_exponent():
+    assert [Chance(4.0, 0.5, k, 200).share for k in (0, 1, 141, 199, 200)] == [
+        "0 %", "0.5 %", "70.5 %", "99.5 %", "100 %"
+    ]  # fmt: skip
+
+
 def test_an_interval_that_misses_too_often_is_told():
     (line,) = cautions(made(0.3, 30, 80))
     assert "the 95 % interval of the number of events held in 80 % of them" in line

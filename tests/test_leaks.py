@@ -48,8 +48,8 @@ def test_the_lines_need_no_words_of_machine_learning(name):
 def test_the_lines_set_samples_dealt_at_random_beside_samples_kept_apart():
     said = _finding(worlds.result_of("map").leaks, "random split").text
     assert re.search(
-        r"'nearest' on the same test samples, with training and test samples log loss [\d.]+ dealt "
-        r"at random, [\d.]+ kept apart, as in this run \(difference \+", said
+        r"had training and test samples been dealt at random, 'nearest' would score log loss "
+        r"[\d.]+ instead of [\d.]+ \(difference \+", said
     )  # fmt: skip
     assert "dealing at random would flatter the model in" in said
 

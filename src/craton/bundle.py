@@ -53,7 +53,7 @@ class Bundle:
         """Lines that who uses it must be told; nothing in them moves a cursor."""
         said = self.manifest.get("cautions", [])
         if not isinstance(said, list):
-            raise BundleError(f"its cautions are {said!r}, a list was expected")
+            raise BundleError(f"its manifest's cautions are {said!r}, a list was expected")
         return tuple("".join(c for c in str(s) if c.isprintable()) for s in said)
 
 

@@ -43,7 +43,7 @@ class Chance(NamedTuple):
     @property
     def share(self) -> str:
         """Share of the windows that had an event, in words."""
-        return f"{100 * self.came / self.windows:.2g} %"
+        return f"{100 * self.came / self.windows:.3g} %"
 
 
 def stated_and_came(result: Result) -> list[Chance]:

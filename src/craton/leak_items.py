@@ -102,7 +102,7 @@ class Evidence:
     @property
     def apart(self) -> str:
         """How this run deals samples, for people: kept apart only if nothing speaks against it."""
-        return "in the split as given" if self.doubted else "kept apart, as in this run"
+        return "in the split as given" if self.doubted else "with training and test kept apart"
 
     def model(self, name: str) -> Model:
         """An unfitted model with the run's settings."""
@@ -162,8 +162,8 @@ def _random_against_honest(e: Evidence) -> None:
         e.add_interval("gap", "random against honest", metric, gap)
         random, honest = (float(metric.value(s[k].sum(axis=0))) for s in (theirs, mine))
         said.append(
-            f"{_words(metric.name)} {random:.3g} dealt at random, {honest:.3g} {e.apart} "
-            f"(difference {_interval(gap)})"
+            f"{_words(metric.name)} {random:.3g} instead of {honest:.3g} (difference "
+            f"{_interval(gap)})"
         )
         flattered += [_words(metric.name)] if gap.low > 0 else []
     verdict = "no difference is certain"
@@ -172,8 +172,8 @@ def _random_against_honest(e: Evidence) -> None:
     elif e.doubted:
         verdict += ", which means little: the split itself may leak, see above"
     text = (
-        f"'{e.probe}' on the same test samples, with training and test samples {'; '.join(said)}: "
-        f"{verdict}"
+        f"had training and test samples been dealt at random, '{e.probe}' would score "
+        f"{' and '.join(said)}: {verdict}"
     )
     e.note("warning" if flattered else "info", text, "random split")
     _skill(e, [e.gain(k, a, b) for k, (a, b) in enumerate(zip(mine, base, strict=True))])
@@ -186,7 +186,7 @@ def _skill(e: Evidence, gains: Sequence[Interval]) -> None:
         verdict = "" if gain.low > 0 else ", WORSE" if gain.high < 0 else ", no skill shown"
         said.append(f"gain in {_words(metric.name)} {_interval(gain)}{verdict}")
         level = level if gain.low > 0 else "warning"
-    text = f"'{e.probe}' against the baseline '{e.task.baseline}', samples {e.apart}: "
+    text = f"'{e.probe}' against the baseline '{e.task.baseline}', {e.apart}: "
     e.note(level, text + "; ".join(said), "skill")
 
 
@@ -216,7 +216,8 @@ def _coordinates(e: Evidence) -> None:
     declared = e.task.coordinates_only
     names = tuple(n for n in ("x", "y", "t0") if e.samples.index[n].notna().all())
     if declared:
-        known, text = declared, f"'{declared}', which knows place or time and nothing else,"
+        known = declared
+        text = f"the baseline '{declared}', which knows place or time and nothing else,"
         predicted = _honest(e, declared)
     elif not names:
         e.note("info", "does not apply here: the samples have neither place nor time",
@@ -240,7 +241,7 @@ def _coordinates(e: Evidence) -> None:
         )
         alone += [metric.name] if less.low <= 0 and more.low > 0 and not declared else []
     tail = ": most of the skill may be a map or a calendar" if alone else ""
-    reached = f"{text} reaches, samples {e.apart}, {'; '.join(said)}{tail}"
+    reached = f"{text} reaches {'; '.join(said)}{tail}"
     e.note("warning" if alone else "info", reached, "coordinates only")
 
 
@@ -257,14 +258,14 @@ def _duplicates(e: Evidence) -> None:
         e.add("exact duplicates across the split", kind, "share of test samples", exact / n, n=n)
         e.add("near duplicates across the split", kind, "share of test samples", near / n, n=n)
         found[kind] = (exact, near, n)
-    said = {
-        kind: f"{exact} of {n} test samples have the very inputs of a training sample, {near} more "
-        "almost the same"
-        for kind, (exact, near, n) in found.items()
-    }
+    exact, near, n = found["random"]
+    dealt = f"dealt at random: {exact} and {near} of {n}"
     exact, near, n = found["honest"]
     some = exact + near > max(1, 0.001 * n)
-    text = f"{said['honest']}, samples {e.apart}; dealt at random, {said['random']}"
+    text = (
+        f"{exact} of {n} test samples have the very inputs of a training sample, {near} more "
+        f"almost the same ({dealt})"
+    )
     e.note("warning" if some else "info", text, "duplicates")
 
 
@@ -291,9 +292,8 @@ def _places(e: Evidence) -> None:
         shares[kind] = float(shared.mean())
         e.add("shared places", kind, "share of test samples", shares[kind], n=len(shared))
     text = (
-        f"{100 * shares['honest']:.1f} % of the test samples {e.apart}, "
-        f"{100 * shares['random']:.1f} % if dealt at random, are at the place of a training sample "
-        "(to 0.01 in x and y)"
+        f"{100 * shares['honest']:.1f} % of the test samples are at the place of a training "
+        f"sample, to 0.01 in x and y (dealt at random: {100 * shares['random']:.1f} %)"
     )
     e.note("warning" if shares["honest"] > 0 else "info", text, "shared places")
 
@@ -316,11 +316,12 @@ def _distances(e: Evidence) -> None:
             low, mid = np.percentile(d, [5, 50])
             e.add(item, kind, "median to the nearest training sample", mid, n=len(d), units=units)
             e.add(item, kind, "5 % of the test samples are nearer than", low, n=len(d), units=units)
-            said[kind] = f"{mid:.3g} (of 5 % less than {low:.3g})"
+            said[kind] = (mid, low)
+        (mid, low), (mid_random, low_random) = said["honest"], said["random"]
         text = (
-            f"median {item} of a test sample from the nearest training sample: {said['honest']} "
-            f"{'days' if units == 'd' else units}, samples {e.apart}; {said['random']} dealt at "
-            "random"
+            f"half of the test samples are {mid:.3g} {'days' if units == 'd' else units} or more "
+            f"from the nearest training sample, 95 % {low:.3g} or more (dealt at random: "
+            f"{mid_random:.3g} and {low_random:.3g})"
         )
         e.note("info", text, "distance")
     if not found:

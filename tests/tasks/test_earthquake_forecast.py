@@ -13,8 +13,8 @@ import xarray as xr
 from craton import engine
 from craton.data.earthquakes import true_parameters
 from craton.errors import DataError
+from craton.models.etas import ETAS
 from craton.models.physics.etas_parameters import FITTED
-from craton.models.point_process import ETAS
 from craton.result import RunConfig
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig, _recovered
 

@@ -33,7 +33,22 @@ def forecast_map(
     mesh = ax.pcolormesh(lon, lat, grid, rasterized=True, **{"cmap": SEQUENTIAL, **options})
     ax.set(xlabel="longitude (degrees east)", ylabel="latitude (degrees north)")
     ax.set_aspect(1 / np.cos(np.radians(lat.mean())))
-    ax.figure.colorbar(mesh, ax=ax, label=label, shrink=0.85)
+    bar = ax.figure.colorbar(mesh, ax=ax, label=label, shrink=0.85, **_numbers(mesh.norm))
+    bar.minorticks_off()
+
+
+def _numbers(norm: Any) -> dict[str, Any]:
+    """Ticks of a logarithmic colour bar as people write numbers: 0.5, 1, 2, not powers of ten."""
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+
+    if not isinstance(norm, LogNorm):
+        return {}
+    assert norm.vmin is not None and norm.vmax is not None
+    reach = norm.vmax / norm.vmin
+    few = LogLocator(subs=(1.0, 2.0, 5.0)) if reach < 300 else LogLocator()
+    ticks = MaxNLocator(5) if reach < 4 else few
+    return {"ticks": ticks, "format": FuncFormatter(lambda value, _: f"{value:g}")}
 
 
 def _grid(samples: Samples, values: NDArray[Any]) -> tuple[Any, Any, Any]:

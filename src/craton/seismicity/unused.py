@@ -49,6 +49,7 @@ the test, and are not used; --set magnitude= chooses another
     mc, n = float(cells.attrs["mc"]), cells.sizes["event"]
     source = ", estimated from the events before the test," if estimated else ""
     time = pd.DatetimeIndex(cells["time"].to_numpy())
+    first, last = (str(t).removesuffix(" 00:00:00") for t in (begin, end))
     outside = int((cells["cell_of"].to_numpy() < 0).sum())
     early = 0 if begin is None else int((time < begin).sum())
     late = 0 if end is None else int((time >= end).sum())
@@ -59,9 +60,9 @@ the test, and are not used; --set magnitude= chooses another
          "region: others may be their aftershocks, but they are neither forecast nor counted; "
          "--set outline= chooses the region"),
         (early, f"{early:,} of the {n:,} events from magnitude {mc:g} on came before the first "
-         f"window, {begin}: the windows know of them, but they are not learnt from; "
+         f"window, {first}: the windows know of them, but they are not learnt from; "
          "--set train_from= chooses another begin"),
         (late, f"{late:,} of the {n:,} events from magnitude {mc:g} on came after the end of the "
-         f"test, {end}, and are not used; --set test_until= chooses another end"),
+         f"test, {last}, and are not used; --set test_until= chooses another end"),
     ]  # fmt: skip
     return [Finding("note", text, WHERE) for number, text in said if number]
