@@ -48,6 +48,8 @@ def test_the_known_answer_is_told_on_the_example_with_all_models_only():
     assert found.known_answer == ["found: true"]
     some = found.run.model_copy(update={"candidates": ("blunt",)})
     assert dataclasses.replace(found, run=some).known_answer == []
+    task = dataclasses.replace(found.task, answer=lambda result: [(result.data["gone"], True)])
+    assert dataclasses.replace(found, task=task).known_answer == []
     own = SimpleNamespace(data="mine.csv")
     assert dataclasses.replace(found, config=own).known_answer == []
 

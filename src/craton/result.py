@@ -146,11 +146,16 @@ class Result:
     def known_answer(self) -> list[str]:
         """Whether the known answer of the task's example was found, a line for each statement.
 
-        Empty for a run on other data, or with some of the models only.
+        Empty for a run on other data, with some of the models only, or with settings that took
+        away what the answer looks at.
         """
         if getattr(self.config, "data", None) is not None or self.run.candidates:
             return []
-        return [f"{'found' if ok else 'NOT FOUND'}: {text}" for text, ok in self.task.answer(self)]
+        try:
+            answer = self.task.answer(self)
+        except (LookupError, StopIteration):
+            return []
+        return [f"{'found' if ok else 'NOT FOUND'}: {text}" for text, ok in answer]
 
     @cached_property
     def better_references(self) -> list[str]:
