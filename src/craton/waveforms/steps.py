@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -14,6 +13,8 @@ from scipy import signal
 
 from craton.checks import Finding
 from craton.config import Config
+from craton.errors import DataError
+from craton.io.resampling import resampled
 from craton.io.segments import solid, trace_of
 from craton.waveforms.rotation import rotate_to_rt, rotate_to_zne
 
@@ -221,24 +222,11 @@ def _bandpass(trace: Any, step: Bandpass, _: Any, found: Found) -> Any:
 
 
 def _resample(trace: Any, step: Resample, _: Any, found: Found) -> Any:
-    rate = float(trace.stats.sampling_rate)
-    ratio, n = step.rate / rate, len(trace.data)
-    for most in (100, 1000, 20_000):
-        fraction = Fraction(ratio).limit_denominator(most)
-        if fraction and abs(float(fraction) / ratio - 1) * n * max(ratio, 1) < 0.1:
-            break
-    else:
-        text = f"cannot be brought from {rate:g} to {step.rate:g} Hz without a drift; left out"
-        found.append(Finding("warning", text, trace.id))
+    try:
+        trace.data = resampled(trace.data, float(trace.stats.sampling_rate), step.rate)
+    except DataError as error:
+        found.append(Finding("warning", f"{error}; left out", trace.id))
         return None
-    up, down = fraction.numerator, fraction.denominator
-    if up > 20_000:
-        text = f"cannot be brought from {rate:g} to {step.rate:g} Hz; left out"
-        found.append(Finding("warning", text, trace.id))
-        return None
-    if up != down:
-        pad = "line" if n > 1 else "constant"
-        trace.data = signal.resample_poly(trace.data, up, down, padtype=pad)
     trace.stats.sampling_rate = step.rate
     return trace
 
