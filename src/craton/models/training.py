@@ -32,6 +32,7 @@ CHECKPOINT_SECONDS = 5.0
 
 Tensors = dict[str, Tensor]
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Augment = Callable[[Tensors, Tensor], tuple[Tensors, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def train(
     loss: Loss,
     fitting: Fitting,
     weights: Tensor | None = None,
+    augment: Augment | None = None,
 ) -> nn.Module:
     """Train a net and return it with its best weights.
 
@@ -132,6 +134,9 @@ def train(
         ``loss(output, y)`` gives a sum and a number of terms for each sample, both (sample,).
     weights : Tensor, shape (sample,), optional
         Weight of each sample.
+    augment : callable, optional
+        ``augment(inputs, y)`` gives the inputs and targets of a batch altered; each batch of each
+        epoch anew. What it does must follow from `settings` and torch's random state.
 
     Raises
     ------
@@ -153,7 +158,7 @@ def train(
         run.resume(fitting.checkpoint, fingerprint)
         saved = time.monotonic()
         while not run.finished(settings):
-            seen = _epoch(run, inside, settings, loss)
+            seen = _epoch(run, inside, settings, loss, augment)
             judged = _judge(net, tail, settings, loss) if held else seen
             if not math.isfinite(judged):
                 raise ModelError(f"the loss became {judged}", fix="lower learning_rate or set clip")
@@ -168,7 +173,9 @@ def train(
     return net.eval()
 
 
-def _epoch(run: _Run, data: _Data, settings: Training, loss: Loss) -> float:
+def _epoch(
+    run: _Run, data: _Data, settings: Training, loss: Loss, augment: Augment | None
+) -> float:
     """One pass over the samples in random order; the mean loss on the way."""
     net, optimiser = run.net.train(), run.optimiser
     device = data.y.device
@@ -180,6 +187,8 @@ def _epoch(run: _Run, data: _Data, settings: Training, loss: Loss) -> float:
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * rate(settings.schedule, step)
         part = data.rows(rows)
+        if augment is not None:
+            part = _Data(*augment(part.inputs, part.y), part.weights)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             output = net(part.inputs)
         value = _mean(loss(output.float(), part.y), part.weights)
