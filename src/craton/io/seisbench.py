@@ -98,10 +98,10 @@ class WaveformDataset:
         # STEAD's own files do not say their order, which is east, north, vertical.
         usual = "ENZ" if "receiver_code" in self.metadata else "ZNE"
         orders = [self._or_default(f, "component_order", usual) for f in files]
-        self._order = self._column(("trace_component_order",), orders).astype(str).to_numpy(object)
+        order = self._column(("trace_component_order",), orders).astype(str)
+        self._order, self._orders = pd.factorize(order)
         self.sampling_rate = float(sampling_rate or rates[0])
-        self._names = self.metadata["trace_name"].astype(str).to_numpy(dtype=object)
-        self._where = _places(self._names)
+        self._where, self._buckets = _places(self.metadata["trace_name"].astype(str))
         self._lengths = self._known_lengths()
         self.samples = int(samples or self._longest())
 
@@ -197,18 +197,24 @@ class WaveformDataset:
         most, known = self._needed(row), int(self._lengths[row])
         most = most if known < 0 else min(most, known)
         if where["row"][row] >= 0:
-            bucket, components = where["bucket"][row], int(where["components"][row])
+            bucket, components = self._bucket(row), int(where["components"][row])
             data = file.of_bucket(bucket, int(where["row"][row]), components, most)
         else:
-            data = file.of_trace(self._names[row], most)
+            data = file.of_trace(self._name(row), most)
         if self._rates[row] != self.sampling_rate:
             data = resampled(data, self._rates[row], self.sampling_rate)
         n = min(data.shape[1], self.samples)
-        there = self._order[row]
+        there = str(self._orders[self._order[row]])
         for c, letter in enumerate(self.components):
             at = there.find(letter)
             if 0 <= at < len(data):
                 out[c, :n] = data[at, :n]
+
+    def _name(self, row: int) -> str:
+        return str(self.metadata["trace_name"].iat[row])
+
+    def _bucket(self, row: int) -> str:
+        return self._buckets[int(self._where["bucket"][row])]
 
     def _needed(self, row: int) -> int:
         """Samples of a trace that can matter for the length wanted."""
@@ -248,9 +254,7 @@ class WaveformDataset:
         if not known.all():
             row = int((~known).argmax())
             file = self._open(int(self._file[row]))
-            longest = max(
-                longest, file.length(self._names[row], self._where["bucket"][row]) * ratio[row]
-            )
+            longest = max(longest, file.length(self._name(row), self._bucket(row)) * ratio[row])
             self._lengths = np.where(known, self._lengths, np.iinfo(np.int64).max)
         if not 1 <= longest < 1 << 31:
             raise DataError(f"the longest trace has {longest:.0f} samples", where=str(self.path),
@@ -321,13 +325,12 @@ def _metadata(path: Path) -> pd.DataFrame:
     return table
 
 
-def _places(names: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Bucket, row, components and samples of each name; row -1 for an array of its own."""
-    parts = pd.Series(names).str.extract(_BUCKET)
-    inside = parts["bucket"].notna().to_numpy()
-    found: dict[str, NDArray[Any]] = {"bucket": parts["bucket"].fillna("").to_numpy(dtype=object)}
+def _places(names: pd.Series) -> tuple[dict[str, NDArray[np.int64]], list[str]]:
+    """Bucket (its number), row, components, samples of each name; row -1: an array of its own."""
+    parts = names.str.extract(_BUCKET)
+    codes, buckets = pd.factorize(parts["bucket"].fillna(""))
+    found = {"bucket": codes.astype(np.int64)}
     for key in ("row", "components", "samples"):
         number = pd.to_numeric(parts[key].replace("", np.nan), errors="coerce")
         found[key] = number.fillna(-1).clip(-1, 1 << 40).to_numpy(dtype=np.int64)
-    found["row"] = np.where(inside, found["row"], -1)
-    return found
+    return found, [str(b) for b in buckets]
