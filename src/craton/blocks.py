@@ -114,7 +114,9 @@ def split_findings(samples: Samples, splitter: Splitter) -> list[Finding]:
         With ``where="split"``.
     """
     if isinstance(splitter, ByGroup):
-        return _groups(samples, splitter)
+        # a sample that gathers all records of an event is the group
+        whole = getattr(samples.gather, "whole_groups", False)
+        return [] if whole else _groups(samples, splitter)
     if not isinstance(splitter, SpatialBlocks):
         return []
     block = splitter.blocks(samples.index)

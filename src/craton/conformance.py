@@ -16,6 +16,7 @@ from craton.config import build
 from craton.engine import load, run
 from craton.errors import BundleError, CratonError, ModelError
 from craton.independence import audit
+from craton.judge import suited
 from craton.models.base import Fitting
 from craton.result import Progress, Result, RunConfig, silent
 from craton.samples import Samples
@@ -189,7 +190,7 @@ class _Suite:
         after each of six: that happens to an honest one in about one case of sixty.
         """
         seen = []
-        for name in self.config.candidates or self.task.models:
+        for name in self.config.candidates or suited(self.task, self.samples):
             for shuffle in range(6):
                 gain = self._gain_when_shuffled(name, shuffle)
                 if gain.low <= 0:

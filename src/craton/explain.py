@@ -113,6 +113,11 @@ def _local(result: Result, pool: Pool, rows: NDArray[np.int64]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def telling(result: Result) -> dict[str, int]:
+    """A few telling test samples: reason to position among all of them."""
+    return _chosen(result, np.arange(len(result.test)))
+
+
 def _chosen(result: Result, rows: NDArray[np.int64]) -> dict[str, int]:
     """A few telling test samples: reason to position among `rows`."""
     target = result.samples.target

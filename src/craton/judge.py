@@ -24,6 +24,11 @@ from craton.task import Task
 from craton.uncertainty import Calibrator
 
 
+def suited(task: Task, samples: Samples) -> list[str]:
+    """The candidates of a task that its samples suit."""
+    return [name for name, model in task.models.items() if model.suits(samples)]
+
+
 class Judge:
     """Fits and predicts every model in every split; the test part is predicted once."""
 
@@ -40,7 +45,7 @@ class Judge:
         self.task, self.run, self.samples, self.splitter = task, run, samples, splitter
         self.store, self.progress = store, progress
         self.metrics = list(task.metrics(samples))
-        self.candidates = list(run.candidates or task.models)
+        self.candidates = list(run.candidates or suited(task, samples))
         self.names = [*task.baselines, *(c for c in self.candidates if c not in task.baselines)]
         self.fingerprint = _fingerprint(samples)
         self.raw: dict[str, list[xr.Dataset]] = {}

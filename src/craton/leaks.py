@@ -21,6 +21,7 @@ from craton.blocks import split_findings, suggestion
 from craton.checks import Finding
 from craton.errors import CratonError, LeakError
 from craton.independence import audit
+from craton.judge import suited
 from craton.leak_items import ITEMS, Evidence
 from craton.models.base import Fitting, Model
 from craton.result import Progress, Result, RunConfig, silent
@@ -67,7 +68,7 @@ def leak_audit(result: Result, progress: Progress = silent) -> LeakAudit:
     -------
     LeakAudit
     """
-    candidates = _candidates(result.task, result.run)
+    candidates = _candidates(result.task, result.run, result.samples)
     fitted = [{n: f.model for n, f in models.items()} for models in result.fitted]
     doubts = [f for f in result.findings if f.where == "split"]
     evidence = Evidence(
@@ -104,7 +105,7 @@ def quick_audit(run: RunConfig, task: Task | None = None, progress: Progress = s
     task, config, _, samples, _ = prepare(run, task)
     splitter = task.splitter(config, samples)
     splits = list(splitter.split(samples.index))
-    candidates = _candidates(task, run)
+    candidates = _candidates(task, run, samples)
     names = dict.fromkeys([task.baseline, candidates[0]])
     if task.coordinates_only:
         names[task.coordinates_only] = None
@@ -123,9 +124,9 @@ def quick_audit(run: RunConfig, task: Task | None = None, progress: Progress = s
     return _audit(evidence)
 
 
-def _candidates(task: Task, run: RunConfig) -> list[str]:
+def _candidates(task: Task, run: RunConfig, samples: Samples) -> list[str]:
     """In the task's order; baselines that are candidates come last."""
-    wanted = run.candidates or task.models
+    wanted = run.candidates or suited(task, samples)
     return [n for n in dict.fromkeys([*task.models, *task.baselines]) if n in wanted]
 
 

@@ -189,6 +189,37 @@ def f1_macro(target: str, classes: int) -> Metric:
     return Metric("f1_macro", "higher", stats, value)
 
 
+def balanced_accuracy(target: str, among: Mapping[int, str] | None = None) -> Metric:
+    """Mean, over the classes that occur, of the share of their samples that is right.
+
+    Parameters
+    ----------
+    target : str
+        Variable.
+    among : mapping, optional
+        Positions and names of the classes that count: only samples of these are scored, and only
+        the probabilities of these are compared.
+    """
+
+    def stats(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
+        truth, p, known = _labels(observed, predicted, target)
+        if among:
+            rest = np.setdiff1d(np.arange(p.shape[1]), list(among))
+            known, p = known * ~np.isin(truth, rest), p.copy()
+            p[:, rest] = -1.0
+        hot = np.eye(p.shape[1])[truth] * known[:, None]
+        return np.concatenate([hot * (p.argmax(axis=1) == truth)[:, None], hot], axis=1)
+
+    def value(total: Stats) -> Any:
+        hit, count = np.split(total, 2, axis=-1)
+        seen = count > 0
+        recall = np.where(seen, hit / np.where(seen, count, 1.0), 0.0)
+        return _ratio(recall.sum(axis=-1), seen.sum(axis=-1))
+
+    name = "_".join(["balanced_accuracy", *(among or {}).values()])
+    return Metric(name, "higher", stats, value)
+
+
 def calibration_error(target: str, bins: int = 15) -> Metric:
     """Expected calibration error: mean gap between stated and observed chance, over equal bins.
 

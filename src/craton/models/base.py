@@ -93,6 +93,13 @@ class Model(ABC):
     def fit(self, train: Samples, fitting: Fitting = Fitting()) -> Self:
         """Learn from training samples."""
 
+    def suits(self, samples: Samples) -> bool:
+        """Whether these samples have the inputs that the model wants.
+
+        A candidate that was not asked for by name, and that the samples do not suit, is not tried.
+        """
+        return True
+
     def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Take a state of before as the start of the next fit; ignored by default."""
         return self
