@@ -179,7 +179,7 @@ class Judge:
             predictions = {}
             if test is not None:
                 predictions["oof"] = self._out_of_fold(name, train, key)
-            fitted = self._fit(name, train, key, split.name)
+            fitted = self._fit(name, train, key, split.name, told=test is not None)
             if test is not None:
                 predictions["test"] = fitted.predict(test)
                 if len(split.calibrate):
@@ -200,11 +200,13 @@ class Judge:
             parts.append(fitted.predict(train.take(fold.test)))
         return xr.concat(parts, "sample")
 
-    def _fit(self, name: str, train: Samples, key: str, where: str) -> Model:
+    def _fit(
+        self, name: str, train: Samples, key: str, where: str, told: bool = False
+    ) -> Model:
         def progress(done: int, total: int, text: str) -> None:
             self.progress(self.done, self.total, f"{name}, {where}: {text} {done}/{total}")
 
-        fitting = Fitting(self.run.seed, progress, self.store.checkpoint(key))
+        fitting = Fitting(self.run.seed, progress, self.store.checkpoint(key), told)
         return self._model(name).fit(train, fitting)
 
     def _tuned(self, name: str, train: Samples) -> dict[str, Any]:

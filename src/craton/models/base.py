@@ -37,11 +37,14 @@ class Fitting:
         Called as ``progress(done, total, text)``.
     checkpoint : Path or None
         A file that an iterative fit writes now and then, and continues from if it is there.
+    told : bool
+        The report tells of this fit: a model may find out what only the report wants to know.
     """
 
     seed: int = 0
     progress: Callable[[int, int, str], None] = field(default=_silent)
     checkpoint: Path | None = None
+    told: bool = False
 
 
 class Model(ABC):

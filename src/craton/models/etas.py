@@ -51,8 +51,8 @@ class ETAS(PointProcess):
         background : {"uniform", "kernel"}
             See `craton.models.physics.etas.fit`.
         gains : bool
-            Tell what each option of the fit gains alone (`etas_options`), on the last fifth of the
-            training window.
+            Tell in the report what each option of the fit gains alone (`etas_options`), on the last
+            fifth of the training window.
         catalogs, seed : int
             Simulations a window, and their seed.
         """
@@ -98,7 +98,7 @@ class ETAS(PointProcess):
             errors=self.start is None, progress=progress,
         )  # fmt: skip
         self.parameters, self.density, self.errors = found.parameters, found.background, None
-        if self.config.gains and self.start is None:
+        if self.config.gains and fitting.told:
             self.gains = option_table(columns, learn, window, region, progress)
         if found.covariance is not None and np.isfinite(found.covariance).all():
             ratio = found.branching_ratio_error(M_MAX)
