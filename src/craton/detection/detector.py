@@ -1,0 +1,284 @@
+"""Windows of continuous records through a net, and what comes out put together again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from craton.detection.conditioning import Conditioner
+from craton.detection.peaks import Peaks, table
+from craton.detection.record import BILLION, Key, Part, blocks, sample_time
+from craton.detection.settings import Detection
+from craton.detection.station import Layout, Station
+from craton.errors import ConfigError, ModelError
+from craton.io.problems import Problem
+from craton.models.nets.picker_input import PickerInput, normalise
+
+Net = Callable[[Tensor], Tensor]
+Progress = Callable[[int, int, str], None]
+Sink = Callable[[Key, int, int, NDArray[Any]], None]
+
+
+class Detector:
+    """Detection that goes on: give it records as they come, take the picks that are final.
+
+    What is found does not depend on how the record is cut into pieces, so a live feed gives the
+    picks of the whole day at once. A score is final when no later window can change it, at the
+    latest one window after its time.
+
+    Parameters
+    ----------
+    net : callable
+        Windows (window, component, sample) to scores (window, phase, sample), as Tensors. A net
+        with ``for_inference`` gives the twin that is run.
+    wants : PickerInput, optional
+        What the net takes and gives; by default ``net.wants``.
+    settings : Detection
+        Windows, thresholds, blocks.
+    sink : callable, optional
+        Called as ``sink(instrument, first sample, offset in ns, scores)`` with all scores
+        (sample, phase) that are final, NaN where there is none.
+
+    Attributes
+    ----------
+    problems : list of Problem
+        What was left out; complete after `finish`.
+
+    Raises
+    ------
+    ConfigError
+        If nothing says what the net wants, or the windows do not cover the record.
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        wants: PickerInput | None = None,
+        settings: Detection = Detection(),  # noqa: B008
+        sink: Sink | None = None,
+    ) -> None:
+        told = wants or getattr(net, "wants", None)
+        if not isinstance(told, PickerInput):
+            raise ConfigError(
+                "nothing says what windows this net wants", fix="give wants=PickerInput(...)"
+            )
+        self.wants, self.settings, self.sink = told, settings, sink
+        self.net = net.for_inference() if hasattr(net, "for_inference") else net
+        self.device = _device(self.net)
+        self.rate = Fraction(self.wants.sampling_rate).limit_denominator(1000)
+        self.layout = Layout(
+            self.wants.samples,
+            settings.step(self.wants.samples),
+            *settings.blinding,
+            highest=settings.stacking == "max",
+            all_components=settings.all_components,
+        )
+        limits = dict.fromkeys(self.wants.phases.replace("N", ""), settings.threshold)
+        if odd := sorted(settings.thresholds.keys() - limits.keys()):
+            raise ConfigError(f"thresholds of {odd} are given, the net gives {sorted(limits)}")
+        self.limits = limits | settings.thresholds
+        self.patience = round(settings.patience * float(self.rate))
+        self.problems: list[Problem] = []
+        self.stations: dict[Key, Station] = {}
+        self.channels: dict[tuple[Key, int, Fraction], Conditioner] = {}
+        self.peaks: dict[Key, dict[str, Peaks]] = {}
+        self.queue: list[tuple[Station, int, int, int]] = []
+        shape = (settings.batch, len(self.wants.components), self.wants.samples)
+        self.waves = torch.empty(shape, dtype=torch.float32, device="cpu")
+        self.room: NDArray[Any] = self.waves.numpy()
+
+    def feed(self, stream: Any, progress: Progress | None = None) -> Iterator[pd.DataFrame]:
+        """Take a stream that comes after those before it; give picks block by block.
+
+        Parameters
+        ----------
+        stream : obspy.Stream
+            Any number of stations, all channels of its time.
+        progress : callable, optional
+            Called as ``progress(done, total, text)`` after each block.
+
+        Yields
+        ------
+        pandas.DataFrame
+            The picks that became final, as of `detect`.
+        """
+        length = self.settings.block
+        begins = [t.stats.starttime.ns for t in stream if t.stats.npts]
+        ends = [t.stats.endtime.ns for t in stream if t.stats.npts]
+        total = int(max(ends) / 1e9 // length - min(begins) / 1e9 // length) + 1 if ends else 0
+        for parts in blocks(stream, self.wants.components, self.rate, length, self.problems):
+            if not parts:
+                continue
+            rows = self._block(parts)
+            if progress is not None:
+                start = sample_time(parts[-1].first, self.rate / parts[-1].ratio)
+                done = int(start / 1e9 // length - min(begins) / 1e9 // length) + 1
+                progress(done, total, str(np.datetime64(start, "ns"))[:19])
+            yield table(rows)
+
+    def finish(self) -> pd.DataFrame:
+        """End all records; give the last picks, and complete the problems."""
+        rows = []
+        for (key, component, _), channel in self.channels.items():
+            for first, samples in channel.close():
+                self._put(key, component, first, samples, self._station(key).offset(first))
+        for key, station in self.stations.items():
+            rows += self._advance(key, station.end if station.base is not None else 0, close=True)
+            for phase, peaks in self.peaks[key].items():
+                rows += [self._row(key, phase, *peak) for peak in peaks.close()]
+            self._tell(key, station)
+        return table(rows)
+
+    def _block(self, parts: list[Part]) -> list[tuple[Any, ...]]:
+        """Put the parts of a block in their places, run the windows that are complete."""
+        ready: list[tuple[int, Key, int, NDArray[Any], int]] = []
+        newest: dict[Key, float] = {}
+        for part in parts:
+            name = (part.key, part.component, part.ratio)
+            if name not in self.channels:
+                self.channels[name] = self._channel(part)
+            channel = self.channels[name]
+            first, offset = _place(part, channel, self.rate)
+            again = max(0, min((channel.next or first) - first, len(part.samples)))
+            if again:
+                self._station(part.key).counts["overlap"] += math.ceil(again * part.ratio)
+            end = float((first + len(part.samples)) * part.ratio)
+            newest[part.key] = max(newest.get(part.key, 0.0), end)
+            if again < len(part.samples):
+                pieces = channel.push(first + again, part.samples[again:], offset)
+                ready += [(a, part.key, part.component, x, offset) for a, x in pieces]
+        for (key, component, ratio), channel in self.channels.items():
+            lag = newest.get(key, 0.0) - float((channel.next or 0) * ratio)
+            if channel.next is not None and lag > self.patience:
+                offset = self.stations[key].offset(0) if key in self.stations else 0
+                ready += [(a, key, component, x, offset) for a, x in channel.close()]
+        rows = []
+        for first, key, component, samples, offset in sorted(ready, key=lambda r: r[:3]):
+            station = self._station(key)
+            if station.base is not None and first > station.end + self.patience:
+                rows += self._advance(key, station.end, close=True)
+            self._put(key, component, first, samples, offset)
+        for key in sorted(newest):
+            if key in self.stations:
+                self._request(self.stations[key], self.stations[key].ready(self.patience))
+        self._run()
+        for key in sorted(newest):
+            if key in self.stations:
+                rows += self._release(key)
+        return rows
+
+    def _channel(self, part: Part) -> Conditioner:
+        own = float(self.rate / part.ratio)
+        level = self.wants.scale != "none"
+        return Conditioner(part.ratio, own, self.wants.filter, level)
+
+    def _station(self, key: Key) -> Station:
+        if key not in self.stations:
+            wants = self.wants
+            self.stations[key] = Station(len(wants.components), len(wants.phases), self.layout)
+            self.peaks[key] = {p: Peaks(limit) for p, limit in self.limits.items()}
+        return self.stations[key]
+
+    def _put(self, key: Key, component: int, first: int, samples: Any, offset: int) -> None:
+        room = round(self.settings.block * float(self.rate)) + self.wants.samples
+        self._station(key).put(component, first, samples, offset, room)
+
+    def _advance(self, key: Key, until: int, *, close: bool) -> list[tuple[Any, ...]]:
+        self._request(self.stations[key], until, close=close)
+        self._run()
+        return self._release(key)
+
+    def _request(self, station: Station, until: int, *, close: bool = False) -> None:
+        """Copy the windows of a station that are complete; run each full batch."""
+        for start, lo, hi in station.advance(until, close=close):
+            if len(self.queue) == len(self.room):
+                self._run()
+            self.room[len(self.queue)] = station.window(start)
+            self.queue.append((station, start, lo, hi))
+
+    def _run(self) -> None:
+        """Run the net over the windows that are waiting, stack its scores."""
+        n = len(self.queue)
+        if not n:
+            return
+        with torch.inference_mode():
+            waves = normalise(self.waves[:n].to(self.device), self.wants)
+            scores = self.net(waves)
+            if scores.shape != (n, len(self.wants.phases), self.wants.samples):
+                raise ModelError(
+                    f"the net gave the shape {tuple(scores.shape)} for {n} windows of "
+                    f"{self.wants.samples} samples and the phases '{self.wants.phases}'",
+                    fix="give a net from (window, component, sample) to (window, phase, sample)",
+                )
+            if not bool(torch.isfinite(scores.sum())):
+                raise ModelError("the net gave scores that are not finite")
+            found = scores.float().cpu().transpose(1, 2).numpy()
+        for (station, start, lo, hi), score in zip(self.queue, found, strict=True):
+            station.add(lo, hi, score[lo - start : hi - start])
+        self.queue.clear()
+
+    def _release(self, key: Key) -> list[tuple[Any, ...]]:
+        """Picks in the scores of a station that have become final."""
+        station, rows = self.stations[key], []
+        first, scores = station.release()
+        if self.sink is not None and len(scores):
+            self.sink(key, first, station.offset(first), scores)
+        for phase, peaks in self.peaks[key].items():
+            column = np.ascontiguousarray(scores[:, self.wants.phases.index(phase)])
+            rows += [self._row(key, phase, *peak) for peak in peaks.take(first, column)]
+        return rows
+
+    def _row(self, key: Key, phase: str, sample: int, score: float) -> tuple[Any, ...]:
+        network, name, location, band = key
+        station = self.stations[key]
+        ns = sample_time(sample, self.rate) + station.offset(sample)
+        return network, name, location, band + self._letter(station, phase), phase, ns, score
+
+    def _letter(self, station: Station, phase: str) -> str:
+        """The component on which a phase is read: S on a horizontal one, where there is any."""
+        seen = [c for c, e in zip(self.wants.components, station.ends, strict=True) if e > -BILLION]
+        order = sorted(seen, key=lambda c: (c == "Z") == (phase == "S"))
+        return order[0] if order else ""
+
+    def _tell(self, key: Key, station: Station) -> None:
+        """Name what this station's record lacked."""
+        where, n = ".".join(key), station.counts
+        seconds = {k: n[k] / float(self.rate) for k in ("short samples", "late", "overlap")}
+        told = {
+            "gap": f"{n['spans'] - 1} gaps or changes of components; no window lies across one",
+            "short": f"{n['short']} spans shorter than a window have no scores; "
+            f"{seconds['short samples']:.2f} s in all",
+            "partial": f"zeros stand for missing components in {n['partial']} spans",
+            "late": f"{seconds['late']:.2f} s came after later ones had been worked on; left out",
+            "overlap": f"{seconds['overlap']:.2f} s came twice; the first was kept",
+        }
+        for kind, text in told.items():
+            if n["spans" if kind == "gap" else kind] > (kind == "gap"):
+                level = "info" if kind in ("gap", "partial") else "warning"
+                self.problems.append(Problem(level, kind, text, where))  # type: ignore[arg-type]
+
+
+def _place(part: Part, channel: Conditioner, rate: Fraction) -> tuple[int, int]:
+    """Number and offset of a part's first sample; one that follows within half a sample follows."""
+    if channel.next is None:
+        return part.first, part.offset
+    spacing = BILLION / float(rate / part.ratio)
+    offset = part.offset + round((part.first - channel.next) * spacing)
+    if abs(offset - channel.offset_ns) < spacing / 2 and abs(offset) <= spacing:
+        return channel.next, offset
+    return part.first, part.offset
+
+
+def _device(net: Any) -> torch.device:
+    if isinstance(net, nn.Module):
+        for tensor in (*net.parameters(), *net.buffers()):
+            return tensor.device
+    return torch.device("cpu")
