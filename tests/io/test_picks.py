@@ -164,6 +164,12 @@ def test_what_cannot_be_used_is_left_out_by_number(tmp_path):
         read_picks(put(tmp_path, "station,phase,time\nA,P,x\n"))
     with pytest.raises(DataError, match="no column 'phase'"):
         read_picks(put(tmp_path, "station,time\nA,P\n"))
+    with pytest.raises(DataError, match="is no CSV table"):
+        read_picks(put(tmp_path, "station,phase,time\nA,P,2020-01-01,5,6\n"))
+    with pytest.raises(DataError, match="1 of the picks have no time"):
+        write_picks(picks().assign(time=[pd.NaT, picks()["time"][1]]), tmp_path / "b.csv")
+    with pytest.raises(DataError, match="cannot be written as QuakeML"):
+        write_picks(picks().assign(station="A\x00"), tmp_path / "b.xml")
     with pytest.raises(DataError, match="the picks have no column 'low'"):
         write_picks(picks().drop(columns="low"), tmp_path / "b.csv")
 

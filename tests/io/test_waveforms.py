@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import struct
 import tarfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import obspy
 import pytest
 
 from craton.errors import DataError
+from craton.io import waveforms
 from craton.io.waveforms import read_each, read_waveforms
 from tests.io.waveform_files import START, encoded, put, trace, walk
 
@@ -232,6 +234,50 @@ def test_a_path_without_anything_usable_is_one_error_that_says_what_came(tmp_pat
         read_waveforms(tmp_path / "none")
     with pytest.raises(DataError, match="cannot be read to its end"):
         read_waveforms(put(tmp_path, gzip.compress(encoded(trace(walk(900))))[:-20]))
+
+
+def plain_record(blockette_100: float) -> bytes:
+    """A record of 50 samples whose blockette 100 says the sampling rate."""
+    raw = bytearray(512)
+    raw[:20] = b"000001D AAA    HHZXX"
+    struct.pack_into(">HHBBBBHHhhBBBBiHH", raw, 20, 2020, 1, 0, 0, 0, 0, 0, 50, 100, 1, 0, 0, 0, 2,
+                     0, 128, 48)  # fmt: skip
+    struct.pack_into(">HHBBBBHHf", raw, 48, 1000, 56, 3, 1, 9, 0, 100, 0, blockette_100)
+    raw[128:328] = np.arange(50, dtype=">i4").tobytes()
+    return bytes(raw)
+
+
+def test_the_actual_sampling_rate_is_taken_and_an_absurd_one_is_named(tmp_path):
+    assert read_waveforms(put(tmp_path, plain_record(49.5))).stream[0].stats.sampling_rate == 49.5
+    for rate in (-5.0, 0.0, 1e30, np.inf, 1e-30):
+        with pytest.raises(DataError, match=rf"sampling rate {rate:g} Hz, which cannot be".replace(
+            "+", r"\+")):  # fmt: skip
+            read_waveforms(put(tmp_path, plain_record(rate)))
+    with pytest.raises(DataError, match="cannot be decoded"):
+        read_waveforms(put(tmp_path, plain_record(np.nan)))
+
+
+def test_records_in_any_order_give_the_same_samples(tmp_path):
+    raw = encoded(trace(walk(5000))) + encoded(trace(walk(5000, 1), "XX.BBB..HHZ"))
+    records = [raw[k : k + 512] for k in range(0, len(raw), 512)]
+    mixed = np.random.default_rng(0).permutation(len(records))
+    found = read_waveforms(put(tmp_path, b"".join(records[k] for k in mixed)))
+    assert found.problems == [] and [t.id for t in found.stream] == ["XX.AAA..HHZ", "XX.BBB..HHZ"]
+    for seed, one in enumerate(found.stream):
+        assert np.array_equal(one.data, walk(5000, seed))
+
+
+def test_a_large_file_of_another_kind_is_not_read_and_links_may_lead_back(tmp_path, monkeypatch):
+    put(tmp_path, encoded(trace(walk(900))), "day/a.mseed")
+    put(tmp_path, b"x" * 3_000_000, "day/model.bin")
+    (tmp_path / "day" / "back").symlink_to(tmp_path)
+    sizes = []
+    known = waveforms.read_bytes
+    monkeypatch.setattr(waveforms, "read_bytes", lambda raw, *a: sizes.append(len(raw)) or known(
+        raw, *a))  # fmt: skip
+    found = read_waveforms(tmp_path)
+    assert kinds(found) == ["unknown format"] and found.stream[0].stats.npts == 900
+    assert max(sizes) < 10_000 and len(sizes) == 1
 
 
 def test_log_and_text_records_are_named(tmp_path):

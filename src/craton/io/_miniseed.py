@@ -25,7 +25,7 @@ _HEADER = np.dtype([
 _RECORD = np.dtype([
     ("offset", "i8"), ("length", "i8"), ("flag", "i8"), ("little", "?"), ("header_little", "?"),
     ("encoding", "i2"), ("samples", "i4"), ("data", "i4"), ("rate", "f8"), ("start", "i8"),
-    ("network", "U2"), ("station", "U5"), ("location", "U2"), ("channel", "U3"),
+    ("id", "U15"),
 ])  # fmt: skip
 _START = re.compile(rb"[0-9 \x00]{6}[DRQM][ \x00]")
 # Most samples that a byte of data can hold; SEED manual 2.4, blockette 1000.
@@ -35,8 +35,8 @@ _PLAIN = {1: "i2", 3: "i4", 4: "f4", 5: "f8"}
 Wanted = Callable[[NDArray[Any]], NDArray[np.bool_]]
 
 
-def read_miniseed(raw: bytes, where: str, wanted: Wanted) -> tuple[list[Any], list[Problem]]:
-    """Decode the records that are sound and wanted.
+def read_miniseed(raw: bytes, where: str, wanted: Wanted) -> tuple[list[Any], list[Problem]] | None:
+    """Decode the records that are sound and wanted; None if there is no record at all.
 
     Parameters
     ----------
@@ -45,8 +45,7 @@ def read_miniseed(raw: bytes, where: str, wanted: Wanted) -> tuple[list[Any], li
     where : str
         Its name in messages.
     wanted : callable
-        From the table of records (network, station, location, channel; start in ns since 1970,
-        samples, rate) to a mask.
+        From the table of records (id; start in ns since 1970, samples, rate) to a mask.
 
     Returns
     -------
@@ -54,6 +53,8 @@ def read_miniseed(raw: bytes, where: str, wanted: Wanted) -> tuple[list[Any], li
         Traces as ObsPy joins the records; empty if no record can be used.
     """
     records, problems = scan(raw, where)
+    if not records.size:
+        return None
     problems += _unusable(records, where)
     sound = np.isin(records["encoding"], list(_PER_BYTE)) & (records["samples"] > 0)
     room = np.array([_PER_BYTE.get(int(e), 0.0) for e in range(256)])
@@ -104,13 +105,20 @@ def scan(raw: bytes, where: str) -> tuple[NDArray[Any], list[Problem]]:
     return np.concatenate(found) if found else np.empty(0, _RECORD), problems
 
 
+def may_be_miniseed(head: bytes) -> bool:
+    """Whether a file with this beginning can be miniSEED, or a SEED volume with control headers."""
+    if re.match(rb"\d{6}[VAST][ *]", head):
+        return True
+    return any(_layout(head, hit.start()) for hit in _START.finditer(head))
+
+
 def _layout(raw: bytes, offset: int) -> tuple[int, bool, int] | None:
     """Length, whether the header is little-endian, and place of blockette 1000 (-1: none)."""
     if not _START.match(raw, offset):
         return None
     for little in (False, True):
         head = np.frombuffer(raw, _HEADER.newbyteorder("<" if little else ">"), 1, offset)
-        if _plausible(head)[0]:
+        if _plausible(head)[0] and _printable(np.frombuffer(raw, np.uint8, 48, offset)[None])[0]:
             break
     else:
         return None
@@ -140,6 +148,12 @@ def _plausible(head: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(good & ((head["data"] >= 48) | (head["samples"] == 0)))
 
 
+def _printable(block: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether the names in a header are ASCII, without which ObsPy's library stumbles."""
+    names = block[:, 8:20]
+    return np.asarray((((names >= 32) & (names < 127)) | (names == 0)).all(axis=1))
+
+
 def _run(raw: bytes, offset: int, length: int, little: bool, at: int) -> NDArray[Any]:
     """Records from `offset` on, as far as they have the length and layout of the first."""
     count = (len(raw) - offset) // length if at == 48 else 1
@@ -147,7 +161,9 @@ def _run(raw: bytes, offset: int, length: int, little: bool, at: int) -> NDArray
     dtype = _HEADER.newbyteorder("<" if little else ">")
     head = np.ascontiguousarray(block[:, :48]).view(dtype).ravel()
     if at == 48:
-        good = _plausible(head) & (head["first"] == 48) & (head["data"] < length)
+        good = (
+            _plausible(head) & _printable(block) & (head["first"] == 48) & (head["data"] < length)
+        )
         good &= np.isin(head["quality"], [b"D", b"R", b"Q", b"M"])
         good &= (block[:, 48:50] == block[0, 48:50]).all(axis=1) & (block[:, 54] == block[0, 54])
         good[0] = True
@@ -160,11 +176,18 @@ def _run(raw: bytes, offset: int, length: int, little: bool, at: int) -> NDArray
     rows["little"] = block[:, at + 5] == 0 if at > 0 else little
     rows["flag"] = rows["offset"] + at + 5 if at > 0 else -1
     rows["samples"], rows["data"] = head["samples"], head["data"]
-    for name in ("network", "station", "location", "channel"):
-        text = np.char.decode(head[name], "ascii", "replace")
-        rows[name] = np.char.strip(text, " \x00")
+    names, inverse = np.unique(np.ascontiguousarray(block[:, 8:20]).view("S12").ravel(),
+                               return_inverse=True)  # fmt: skip
+    rows["id"] = np.array([_id(n) for n in names.tolist()])[inverse]
     rows["rate"], rows["start"] = _rates(head), _starts(head)
     return rows
+
+
+def _id(name: bytes) -> str:
+    """``NET.STA.LOC.CHA`` of the twelve bytes that hold station, location, channel, network."""
+    text = name.decode("ascii").ljust(12)
+    parts = (text[10:12], text[:5], text[5:7], text[7:10])
+    return ".".join(part.strip(" \x00") for part in parts)
 
 
 def _rates(head: NDArray[Any]) -> NDArray[np.float64]:
@@ -203,7 +226,13 @@ def _unusable(records: NDArray[Any], where: str) -> list[Problem]:
 
 def _decode(raw: bytes, records: NDArray[Any], where: str) -> tuple[list[Any], list[Problem]]:
     """Decode all at once; where that fails, find the records at fault by halving."""
-    pieces = [raw[o : o + n] for o, n in zip(records["offset"], records["length"], strict=True)]
+    ends = records["offset"] + records["length"]
+    same_order = (records["little"] == records["header_little"]).all()
+    if same_order and (ends[:-1] == records["offset"][1:]).all():
+        traces = _attempt(raw[records["offset"][0] : ends[-1]])
+        if traces is not None:
+            return traces, []
+    pieces = [raw[a:z] for a, z in zip(records["offset"], ends, strict=True)]
     odd = np.flatnonzero(records["little"] != records["header_little"])
     turned = {int(k) for k in odd if _wilder_than_turned(pieces[k], records[k])}
     for k in turned:

@@ -7,6 +7,7 @@ import io
 import re
 import warnings
 import xml.parsers.expat
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def _bytes(path: Path, limit: int) -> bytes:
         opener: Any = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rb") as stream:
             raw: bytes = stream.read(limit + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"cannot be read to its end ({error})", where=str(path), fix="fetch the file again"
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,8 @@ def _require(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
     missing = [c for c in columns if c not in table]
     if missing:
         raise DataError(f"{what} have no column '{missing[0]}'", fix=f"give {', '.join(columns)}")
+    if bad := int(pd.isna(table["time"]).sum()):
+        raise DataError(f"{bad} of {what} have no time", fix="take them out")
 
 
 def _write(table: pd.DataFrame, path: str | Path) -> None:
@@ -266,9 +269,14 @@ def _write(table: pd.DataFrame, path: str | Path) -> None:
 
 def _of_csv(text: str, path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
     try:
-        # NA is a network, not a missing value.
-        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, index_col=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        with warnings.catch_warnings():
+            # without it pandas leaves surplus entries of a row out, with it it warns
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # NA is a network, not a missing value
+            table = pd.read_csv(
+                io.StringIO(text), dtype=str, keep_default_na=False, index_col=False
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
         raise DataError(f"is no CSV table ({error})", where=str(path)) from None
     table.columns = [str(c).strip() for c in table.columns]
     missing = [c for c in needed if c not in table]

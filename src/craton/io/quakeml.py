@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from craton.errors import DataError
 from craton.io._quakeml import identifier, quakeml_events
 from craton.io.files import atomic
 from craton.io.problems import need_obspy
@@ -58,7 +59,10 @@ def write_quakeml(
     catalog = e.Catalog(made, resource_id=e.ResourceIdentifier(f"{stem}/catalog"))
     with atomic(path) as part, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        catalog.write(str(part), format="QUAKEML")
+        try:
+            catalog.write(str(part), format="QUAKEML")
+        except ValueError as error:  # a name with a control character is no XML
+            raise DataError(f"cannot be written as QuakeML ({error})", where=str(path)) from error
 
 
 def picks_of_quakeml(path: str | Path) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from craton.errors import DataError
-from craton.io._miniseed import read_miniseed, scan
+from craton.io._miniseed import may_be_miniseed, read_miniseed
 from craton.io._traces import read_sac, read_slist, sac_order
 from craton.io.problems import Problem, moment, need_obspy
 from craton.io.segments import clip, join, usable
@@ -25,6 +25,7 @@ from craton.io.segments import clip, join, usable
 MAX_FILE = 2 << 30
 """Largest file, after decompression, that is taken into memory, in bytes."""
 _SDS = re.compile(r"([^.]+)\.([^.]+)\.([^.]*)\.([^.]+)\.[A-Z]\.(\d{4})\.(\d{3})$")
+_PEEK = 1 << 20
 _DAY = np.timedelta64(1, "D")
 
 
@@ -56,11 +57,8 @@ class Selection:
 
     def records(self, table: NDArray[Any]) -> NDArray[np.bool_]:
         """Rows of a table of miniSEED records that are selected, a little more at the ends."""
-        names = [table[k] for k in ("network", "station", "location", "channel")]
-        text = np.char.add(np.char.add(names[0], "."), np.char.add(names[1], "."))
-        text = np.char.add(text, np.char.add(np.char.add(names[2], "."), names[3]))
-        unique, inverse = np.unique(text, return_inverse=True)
-        wanted = np.array([self.takes(*u.split(".")[:4]) for u in unique.tolist()])[inverse]
+        unique, inverse = np.unique(table["id"], return_inverse=True)
+        wanted = np.array([self.takes(*u.split(".", 3)) for u in unique.tolist()])[inverse]
         rate = np.where(table["rate"] > 0, table["rate"], 1.0)
         begin, length = table["start"].astype(float), table["samples"] / rate * 1e9
         if self.start is not None:
@@ -192,17 +190,15 @@ def read_bytes(
     """
     select = select or Selection()
     if raw[:10] == b"TIMESERIES":
-        traces, problems = read_slist(raw, where)
+        found = read_slist(raw, where)
     elif sac_order(raw):
-        traces, problems = read_sac(raw, where)
+        found = read_sac(raw, where)
     elif raw[:3] == b"MS\x03":
         text = "is miniSEED 3, miniSEED 2 is read; left out"
         return [], [Problem("warning", "unknown format", text, where)]
-    elif len(scan(raw, where)[0]):
-        traces, problems = read_miniseed(raw, where, select.records)
     else:
-        text = "is none of miniSEED, SAC and SLIST; left out"
-        return [], [Problem("warning", "unknown format", text, where)]
+        found = read_miniseed(raw, where, select.records) or ([], [_unknown(where)])
+    traces, problems = found
     traces, more = usable(traces, where)
     kept = []
     for trace in traces:
@@ -213,6 +209,11 @@ def read_bytes(
                 cut.stats.source = where
                 kept.append(cut)
     return kept, problems + more
+
+
+def _unknown(where: str) -> Problem:
+    text = "is none of miniSEED, SAC and SLIST; left out"
+    return Problem("warning", "unknown format", text, where)
 
 
 def _like(name: str, patterns: str) -> bool:
@@ -246,7 +247,11 @@ def _bytes(path: Path) -> tuple[bytes | None, Problem | None]:
             zipped = stream.read(2) == b"\x1f\x8b"
         opener: Any = gzip.open if zipped else open
         with opener(path, "rb") as stream:
-            raw = stream.read(MAX_FILE + 1)
+            raw = stream.read(_PEEK)
+            known = raw[:10] == b"TIMESERIES" or raw[:3] == b"MS\x03" or sac_order(raw)
+            if len(raw) == _PEEK and not known and not may_be_miniseed(raw):
+                return None, _unknown(str(path))  # a large file of another kind is not read
+            raw += stream.read(MAX_FILE + 1 - len(raw))
     except (OSError, EOFError, zlib.error) as error:
         text = f"cannot be read to its end ({error}); left out"
         return None, Problem("warning", "unreadable file", text, str(path))
@@ -277,7 +282,13 @@ def _members(path: Path) -> Iterator[tuple[str, bytes | None, Problem | None]]:
 def _walk(root: Path, select: Selection) -> Iterator[Path]:
     """Files below a folder that can hold what is selected, by the names of an SDS archive."""
     first, last = select.start, select.end
-    for folder, folders, names in os.walk(root):
+    seen = set()  # archives lie on several disks, joined by links, which may lead back
+    for folder, folders, names in os.walk(root, followlinks=True):
+        here = os.stat(folder)
+        if (here.st_dev, here.st_ino) in seen:
+            folders[:] = []
+            continue
+        seen.add((here.st_dev, here.st_ino))
         folders[:] = sorted(d for d in folders if not d.startswith("."))
         if Path(folder) == root and folders and all(re.fullmatch(r"\d{4}", d) for d in folders):
             early = "0000" if first is None else str(first - _DAY)[:4]
