@@ -75,22 +75,45 @@ class PickConformal:
             self.tails[phase] = np.array([_tail(ratio, level) for level in levels])
         return self
 
+    def interval(self, phase: int, snr: Floats, chance: Floats) -> tuple[Floats, Floats, Floats]:
+        """What is known of picks of a phase (0 for P, 1 for S).
+
+        Parameters
+        ----------
+        phase : int
+        snr, chance : ndarray, shape (pick,)
+            dB; the picker's own probability.
+
+        Returns
+        -------
+        low, high, probability : ndarray, shape (pick,)
+            Seconds from the pick to the outermost levels, and the calibrated probability.
+        """
+        x = _design(snr, chance)
+        reach = self._reach(phase, x)
+        line = self.logistic.get(phase, np.array([0.0, 1.0]))
+        return reach[:, 0], reach[:, -1], _expit(line[0] + line[1] * x[:, 2])
+
+    def _reach(self, phase: int, x: Floats) -> Floats:
+        """Seconds from picks to each level, shape (pick, level)."""
+        if phase not in self.size:
+            return np.zeros((len(x), 2))
+        reach = np.exp(x @ self.size[phase])[:, None] * self.tails[phase]
+        least = LEAST_S * np.sign(self.tails[phase])
+        return np.where(np.abs(reach) < np.abs(least), least, reach)
+
     def apply(self, predicted: xr.Dataset) -> xr.Dataset:
         q = predicted["arrival"].transpose("sample", "phase", "quantile")
         found = q.to_numpy().astype(np.float64)
-        centre, levels = _centre(predicted)
+        centre = _centre(predicted)[0]
         chance = predicted["probability"].transpose("sample", "phase").to_numpy().copy()
-        for phase, line in self.size.items():
-            reach = np.exp(_features(predicted, phase) @ line)[:, None] * self.tails[phase]
-            least = LEAST_S * np.sign(np.asarray(levels) - 0.5)
-            reach = np.where(np.abs(reach) < np.abs(least), least, reach)
+        for phase in self.size:
+            reach = self._reach(phase, _features(predicted, phase))
             found[:, phase] = centre[:, phase, None] + reach
         for phase, line in self.logistic.items():
-            z = line[0] + line[1] * _features(predicted, phase)[:, 2]
-            chance[:, phase] = 1.0 / (1.0 + np.exp(-np.clip(z, -15, 15)))
-        ordered = np.sort(found, axis=2)
+            chance[:, phase] = _expit(line[0] + line[1] * _features(predicted, phase)[:, 2])
         return predicted.assign(
-            arrival=q.copy(data=ordered),
+            arrival=q.copy(data=np.sort(found, axis=2)),
             probability=(("sample", "phase"), chance, predicted["probability"].attrs),
         )
 
@@ -113,11 +136,18 @@ def _centre(predicted: xr.Dataset) -> tuple[Floats, list[float]]:
 
 
 def _features(predicted: xr.Dataset, phase: int) -> Floats:
+    pair = [predicted[k].transpose("sample", "phase").to_numpy() for k in ("snr", "probability")]
+    return _design(pair[0][:, phase], pair[1][:, phase])
+
+
+def _design(snr: Floats, chance: Floats) -> Floats:
     """One, signal-to-noise ratio in tens of dB, and the logit of the uncalibrated probability."""
-    pair = [predicted[k].transpose("sample", "phase").to_numpy()[:, phase] for k in
-            ("snr", "probability")]  # fmt: skip
-    p = np.clip(pair[1].astype(np.float64), 1e-4, 1 - 1e-4)
-    return np.stack([np.ones(len(p)), np.clip(pair[0], -5, 45) / 10.0, np.log(p / (1 - p))], axis=1)
+    p = np.clip(chance.astype(np.float64), 1e-4, 1 - 1e-4)
+    return np.stack([np.ones(len(p)), np.clip(snr, -5, 45) / 10.0, np.log(p / (1 - p))], axis=1)
+
+
+def _expit(z: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(z, -15, 15))))
 
 
 def _line(x: Floats, residual: Floats) -> Floats:

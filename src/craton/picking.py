@@ -83,7 +83,7 @@ def cropped(data: xr.Dataset, seconds: float, margin: float, seed: int) -> xr.Da
     Parameters
     ----------
     data : xr.Dataset
-        As `craton.io.pick_windows` gives it.
+        As `craton.waveforms.pick_files` gives it.
     seconds : float
         Length; windows that are not longer stay as they are.
     margin : float

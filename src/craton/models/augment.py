@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 Altered = tuple[Tensor, Tensor]
-ALL = ("superpose", "rotate", "gain", "noise", "clip", "drop", "crop")
+ALL = ("superpose", "crop", "rotate", "gain", "noise", "clip", "drop")
 
 
 def augmented(

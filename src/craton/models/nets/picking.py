@@ -49,15 +49,16 @@ class OnsetUNet(nn.Module):
     ) -> None:
         super().__init__()
         self.components = components
-        self.deepest = "unet.model" + ".1.submodule" * (levels - 1)
-        channels = [min(hidden * 2**i, most) for i in range(levels)]
+        self.deepest = "unet.model" + ".1.submodule" * levels
+        # the first level keeps the rate, or onsets would be placed to four samples
+        channels = [hidden, *(min(hidden * 2**i, most) for i in range(levels))]
         self.factor = STRIDE ** (levels - 1)
         self.unet = UNet(
             spatial_dims=1,
             in_channels=2 * components,
             out_channels=OUTPUTS,
             channels=channels,
-            strides=[STRIDE] * (levels - 1),
+            strides=[1] + [STRIDE] * (levels - 1),
             kernel_size=kernel,
             up_kernel_size=kernel,
             num_res_units=1,

@@ -25,9 +25,13 @@ from craton.errors import DataError
 from craton.io.picks import read_picks
 from craton.io.problems import Problem
 from craton.io.waveforms import read_waveforms
-from craton.io.window_cuts import ROLE, cut_around, cut_continuous
+from craton.waveforms.pick_cuts import cut_around, cut_continuous
+from craton.waveforms.pick_tables import seisbench_rows
 
 COMPONENTS, PHASES = ("Z", "N", "E"), ("P", "S")
+ROLE = {"Z": 0, "N": 1, "E": 2, "1": 1, "2": 2, "3": 0}
+"""Place of a component by the last letter of its channel."""
+
 TEXTS = ("name", "network", "station", "location", "instrument", "event")
 MAX_MEMBER = 64 << 20
 """Most bytes that one npz file may unpack to."""
@@ -50,8 +54,8 @@ def read_pick_windows(
     ----------
     path : str or Path
         npz file (``data`` of shape (time, component) in the order E, N, Z or as ``channels``
-        says; ``itp`` and ``its``, samples of P and S, if known), folder or tar of such; or
-        waveforms as `craton.io.waveforms.read_waveforms` takes.
+        says; ``itp`` and ``its``, samples of P and S, if known), folder or tar of such; SeisBench's
+        or STEAD's HDF5 with its table; or waveforms as `craton.io.waveforms.read_waveforms` takes.
     picks : path, optional
         Table of picks for waveforms; the folder's only CSV or QuakeML file by default. Without
         one, waveforms are cut into windows one after the other that overlap by half.
@@ -79,12 +83,14 @@ def read_pick_windows(
     if first is not None:
         rows = [row for name, raw in _chain(first, members)
                 if (row := _npz_row(name, raw, rate, problems)) is not None]  # fmt: skip
+    elif _is_hdf5(path):
+        rows = seisbench_rows(path, rate, problems)
     else:
         table = _picks_of(path, picks)
         waves = read_waveforms(path)
         problems += waves.problems
         if table is None:
-            rows = cut_continuous(waves.stream, rate, length)
+            rows = cut_continuous(waves.stream, rate, length, problems)
         else:
             rows = cut_around(waves.stream, table, rate, problems)
     return windows_of(rows, rate, problems, str(path))
@@ -259,6 +265,11 @@ def _ordered(waves: NDArray[np.float32], channels: str) -> NDArray[np.float32]:
     for wave, letter in zip(waves, letters, strict=True):
         found[ROLE[letter]] = wave
     return found
+
+
+def _is_hdf5(path: Path) -> bool:
+    files = path.iterdir() if path.is_dir() else [path]
+    return any(f.suffix.lower() in (".hdf5", ".h5") for f in files)
 
 
 def _picks_of(path: Path, picks: str | Path | None) -> pd.DataFrame | None:
