@@ -49,3 +49,10 @@ def test_damaged_files_give_sound_traces_or_problems(base, changes, cut, shorten
 @given(st.binary(max_size=800), st.sampled_from([b"", MSEED[:64], SAC[:632], SLIST[:80]]))
 def test_any_bytes_behind_a_true_beginning_are_survived(raw, beginning):
     check(beginning + raw)
+
+
+def test_a_blockette_that_lies_behind_its_record_is_survived():
+    raw = bytearray(MSEED)
+    raw[46:48] = (300).to_bytes(2, "big")
+    raw[300:308] = MSEED[48:56]
+    check(bytes(raw))

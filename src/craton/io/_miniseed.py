@@ -129,8 +129,10 @@ def _layout(raw: bytes, offset: int) -> tuple[int, bool, int] | None:
         kind, following = struct.unpack_from(order + "HH", raw, offset + at)
         if kind == 1000:
             exponent = raw[offset + at + 6]
-            long_enough = 7 <= exponent <= 20 and int(head["data"][0]) < 1 << exponent
-            return (1 << exponent, little, at) if long_enough else None
+            if not 7 <= exponent <= 20:
+                return None
+            inside = max(int(head["data"][0]) + 1, at + 8)
+            return (1 << exponent, little, at) if inside <= 1 << exponent else None
         if following <= at:
             break
         at = following
