@@ -19,6 +19,7 @@ from craton.errors import ModelError
 from craton.metrics import Metric, score
 
 LEVELS = (np.arange(200) + 0.5) / 200
+DIMS = ("sample", "category")
 
 
 def classes(n: int = 300, k: int = 4, seed: int = 0) -> tuple[xr.Dataset, xr.Dataset]:
@@ -281,3 +282,22 @@ def test_crps_in_pieces_is_crps_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     whole = metrics.crps("t").stats(o, p)
     monkeypatch.setattr(metrics, "CRPS_PIECE", 100)
     np.testing.assert_allclose(metrics.crps("t").stats(o, p), whole)
+
+
+def test_balanced_accuracy_is_that_of_scikit_learn():
+    """A class that does not occur does not count."""
+    observed, predicted = classes(k=3)
+    wider = np.pad(predicted["f"].to_numpy(), ((0, 0), (0, 1)))
+    found = score(metrics.balanced_accuracy("f"), observed, xr.Dataset({"f": (DIMS, wider)}))
+    expected = sk.balanced_accuracy_score(observed["f"], wider.argmax(axis=1))
+    assert found == pytest.approx(expected)
+
+
+def test_two_classes_can_be_scored_apart_from_the_rest():
+    """Only their samples and their probabilities count."""
+    observed = xr.Dataset({"f": ("sample", [0, 1, 2, 1])})
+    p = [[0.3, 0.1, 0.6], [0.2, 0.1, 0.7], [0.9, 0.1, 0.0], [0.1, 0.2, 0.7]]
+    metric = metrics.balanced_accuracy("f", {0: "quake", 1: "blast"})
+    assert metric.name == "balanced_accuracy_quake_blast"
+    found = score(metric, observed, xr.Dataset({"f": (DIMS, np.array(p))}))
+    assert found == pytest.approx((1 + 0.5) / 2)

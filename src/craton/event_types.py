@@ -14,8 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.checks import Finding
-from craton.io.files import atomic
-from craton.io.tables import six_digits
+from craton.io.picks import write_event_types
 from craton.metrics import Metric
 from craton.samples import Inputs, Parts, Samples, Target, encode
 from craton.source_features import source_features
@@ -282,12 +281,7 @@ def write_csv(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
         for d in (predicted, gather.decide(predicted))
     )
     events = samples.data["event_id"].to_numpy()[samples.index.index.to_numpy()]
-    table = pd.DataFrame({"event": events})
-    table["label"] = np.array(target.categories, dtype=object)[decided.argmax(axis=1)]
-    for k, name in enumerate(target.categories):
-        table[name] = six_digits(p[:, k])
-    with atomic(path) as part:
-        table.to_csv(part, index=False)
+    write_event_types(path, events, p, list(target.categories), decided.argmax(axis=1))
 
 
 def together(data: xr.Dataset, length: str) -> NDArray[Any]:

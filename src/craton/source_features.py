@@ -24,6 +24,12 @@ Array = NDArray[Any]
 EDGES = (1.0, 2.0, 3.0, 4.5, 6.0, 8.0, 10.0, 12.5, 15.0)
 """Borders of the frequency bands, in Hz."""
 
+AFTER = (-2.0, 2.0, 4.0, 7.0, 11.0, 16.0, 24.0, 36.0)
+"""Borders of the windows after the onset in which the energy of wide bands is taken, in s."""
+
+WIDE = {"1_2": (0,), "2_3": (1,), "3_6": (2, 3), "6_10": (4, 5), "10_15": (6, 7)}
+"""Wide bands, in Hz, and the bands that they are made of."""
+
 TINY = 1e-12
 
 RULE = ("ps_ratio_high", "centroid", "duration")
@@ -66,6 +72,7 @@ def source_features(waves: Array, rate: float) -> dict[str, NDArray[np.float64]]
         **_shape(z, smooth, phases, rate),
         **_spectrum(frequency, time, power, phases),
         **_in_time(frequency, time, power, phases),
+        **_after_onset(frequency, time, power, phases),
     }
     if waves.shape[1] > 1:
         energy = (np.asarray(waves, float) ** 2).sum(axis=2)
@@ -227,4 +234,22 @@ def _in_time(f: Array, time: Array, power: Array, at: dict[str, Array]) -> dict[
         "roughness_in_time": np.sqrt(
             mean(np.diff(pieces, axis=1, prepend=pieces[:, :1]) ** 2, event)
         ),
+    }
+
+
+def _after_onset(f: Array, time: Array, power: Array, at: dict[str, Array]) -> dict[str, Array]:
+    """Energy by wide band and time after the onset, beside the greatest: a coarse spectrogram."""
+    clean = np.maximum(power - np.quantile(power, 0.2, axis=2, keepdims=True), 0.0)
+    band = _bands(f, np.moveaxis(clean, 1, 2))
+    wide = np.stack([band[..., list(parts)].sum(axis=-1) for parts in WIDE.values()], axis=2)
+    cells = []
+    for a, b in pairwise(AFTER):
+        window = _weights(time, at["on"] + a, at["on"] + b)
+        cells.append(np.einsum("rtb,rt->rb", wide, window) / window.sum(axis=1)[:, None])
+    logs = np.log(np.stack(cells, axis=2) + 1e-7)
+    logs = np.maximum(logs - logs.max(axis=(1, 2), keepdims=True), -9.0)
+    return {
+        f"energy_{name}_hz_{a:g}_{b:g}_s": logs[:, i, j]
+        for i, name in enumerate(WIDE)
+        for j, (a, b) in enumerate(pairwise(AFTER))
     }

@@ -36,6 +36,8 @@ PACIFIC_NORTHWEST: dict[str, Any] = {
     "rate": 40.0,
     "seconds": 140.0,
     "components": ("Z",),
+    # its score is macro-F1
+    "decide": "between",
 }
 
 BENCHMARKS = {"icequake-alaska": ICEQUAKES, "pnw-seismic-sources": PACIFIC_NORTHWEST}

@@ -31,7 +31,7 @@ STRESS_DROP = 3e6
 QUALITY = 180.0
 
 
-def synthetic_sources(events: int = 320, wrong: float = 0.05, seed: int = 0) -> xr.Dataset:
+def synthetic_sources(events: int = 200, wrong: float = 0.05, seed: int = 0) -> xr.Dataset:
     """Make records of simulated events.
 
     Parameters

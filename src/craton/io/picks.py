@@ -130,7 +130,11 @@ def unknown_stations(picks: pd.DataFrame, stations: pd.DataFrame) -> list[Proble
 
 
 def write_event_types(
-    path: str | Path, events: ArrayLike, probability: ArrayLike, classes: list[str]
+    path: str | Path,
+    events: ArrayLike,
+    probability: ArrayLike,
+    classes: list[str],
+    decided: ArrayLike | None = None,
 ) -> None:
     """Write types of events: ``event,label,`` and a probability a class.
 
@@ -141,9 +145,11 @@ def write_event_types(
     events : array of str, shape (event,)
         Their names.
     probability : array, shape (event, class)
-        In the order of `classes`; the label is the likeliest.
+        In the order of `classes`.
     classes : list of str
         Names of the classes, which name the columns.
+    decided : array of int, shape (event,), optional
+        Position of the class that is the label; the likeliest by default.
 
     Raises
     ------
@@ -156,7 +162,8 @@ def write_event_types(
             f"{len(names)} events and {len(classes)} classes need finite probabilities of shape "
             f"({len(names)}, {len(classes)}); the shape is {chance.shape}", where=str(path),
         )  # fmt: skip
-    labels = np.asarray(classes)[chance.argmax(axis=1)] if len(names) else []
+    which = chance.argmax(axis=1) if decided is None else np.asarray(decided)
+    labels = np.asarray(classes)[which] if len(names) else []
     table = pd.DataFrame({"event": names, "label": labels})
     for k, name in enumerate(classes):
         table[name] = six_digits(chance[:, k])
