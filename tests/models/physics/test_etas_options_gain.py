@@ -84,7 +84,7 @@ def test_a_gain_under_a_completeness_counts_the_events_above_it_alone() -> None:
         options=["after large events"],
     )["after large events"]  # fmt: skip
     late = events.time >= held[0]
-    hidden = Completeness.of([0.0], [MC]).after_large_events(events, mc=MC)
+    hidden = Completeness.of([0.0], [MC]).after_large_events(events, mc=MC, step=0.5)
     assert hidden.levels.max() > MC
     assert found.events == int((late & hidden.complete(events, MC)).sum())
 

@@ -24,6 +24,9 @@ BLOCK = 30.0
 LARGE = 2.0
 """Parents so much above completeness have an ellipse; they hide small events from 4 on."""
 
+COARSE = 0.5
+"""Steps of completeness after large events, rounded up: finer ones take as much longer."""
+
 STEP = 1096.0
 """Days of a step of completeness in time."""
 
@@ -81,7 +84,7 @@ def option_gains(
     ConfigError
         If an option is unknown.
     """
-    outline, step = as_polygon(region), delta_m or 0.1
+    outline, step = as_polygon(region), max(delta_m, 0.1)
     kinds: dict[str, Callable[[], dict[str, Any]]] = {
         "plain": dict,
         "kernel background": lambda: {"background": "kernel"},
@@ -90,7 +93,7 @@ def option_gains(
         },
         "after large events": lambda: {
             "completeness": Completeness.of([0.0], [mc]).after_large_events(
-                events, mc=mc, from_magnitude=max(mc + LARGE, 4.0), step=step
+                events, mc=mc, from_magnitude=max(mc + LARGE, 4.0), step=COARSE
             )
         },
         "ellipses": lambda: {"anisotropy": Anisotropy(magnitude=mc + LARGE)},
