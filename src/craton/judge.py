@@ -200,9 +200,7 @@ class Judge:
             parts.append(fitted.predict(train.take(fold.test)))
         return xr.concat(parts, "sample")
 
-    def _fit(
-        self, name: str, train: Samples, key: str, where: str, told: bool = False
-    ) -> Model:
+    def _fit(self, name: str, train: Samples, key: str, where: str, told: bool = False) -> Model:
         def progress(done: int, total: int, text: str) -> None:
             self.progress(self.done, self.total, f"{name}, {where}: {text} {done}/{total}")
 
