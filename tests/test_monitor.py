@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from craton import engine
+from craton import engine, loaded
 from craton.errors import DataError
 from craton.monitor import drift, new_rows, trained_on
 from craton.result import RunConfig
@@ -69,7 +69,7 @@ def test_the_new_is_scored_first_and_a_challenger_that_is_not_worse_is_promoted(
     found = engine.update(tmp_path / "run", "unused", task=whole)
     assert found.n_new == 240
     assert found.champion.score < 1.2
-    bundle = engine.load(tmp_path / "run", task=task)
+    bundle = loaded.load(tmp_path / "run", task=task)
     assert (len(bundle.manifest["trained"]["groups"]) == 8) == found.promoted
     if found.promoted:
         with pytest.raises(DataError, match="none of the 480 samples is newer"):

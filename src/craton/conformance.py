@@ -13,10 +13,11 @@ import xarray as xr
 
 from craton import bundle as bundles
 from craton.config import build
-from craton.engine import load, run
+from craton.engine import run
 from craton.errors import BundleError, CratonError, ModelError
 from craton.independence import audit
 from craton.judge import suited
+from craton.loaded import load
 from craton.models.base import Fitting
 from craton.result import Progress, Result, RunConfig, silent
 from craton.samples import Samples

@@ -74,7 +74,7 @@ def permutation_importance(
     Parameters
     ----------
     fitted : Fitted, or mapping of name to Fitted
-        Models with their calibration, from a run or from `craton.engine.load`.
+        Models with their calibration, from a run or from `craton.loaded.load`.
     samples : Samples
         Samples that the models were not fitted on, with known targets.
     metric : Metric

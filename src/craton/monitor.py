@@ -21,7 +21,8 @@ from craton.scoring import Score
 from craton.uncertainty import block_bootstrap, paired_gain
 
 if TYPE_CHECKING:
-    from craton.engine import Loaded, Update
+    from craton.engine import Update
+    from craton.loaded import Loaded
 
 
 def new_rows(index: pd.DataFrame, trained: dict[str, Any]) -> NDArray[np.int64]:

@@ -37,7 +37,7 @@ def single(
     Parameters
     ----------
     fitted : Fitted
-        A model with its calibration, from a run or from `craton.engine.load`.
+        A model with its calibration, from a run or from `craton.loaded.load`.
     samples : Samples
         Samples among which the one to explain is; their targets need not be known.
     row : int

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from craton import bundle as bundles
-from craton import engine
+from craton import engine, loaded
 from craton.config import parse_settings
 from craton.data.earthquakes import simulated_catalog
 from craton.errors import ConfigError, DataError
@@ -132,7 +132,7 @@ def test_a_catalogue_that_begins_late_is_told_in_a_forecast_and_refused_in_an_up
 
 def test_an_update_scores_the_old_model_on_all_that_is_new(poisson: Path, whole: Path, tmp_path):
     found = engine.update(poisson, whole, tmp_path / "new")
-    old = engine.load(poisson, data=whole)
+    old = loaded.load(poisson, data=whole)
     samples = old.samples(TASK.load(old.config), old.config, future=False)
     new = samples.take(samples.index["t0"] >= pd.Timestamp(old.manifest["trained"]["last"]))
     metric = TASK.metrics(samples)[0]
@@ -150,7 +150,7 @@ def test_a_model_that_was_promoted_has_learnt_all_and_is_not_updated_again(
     assert (tmp_path / "new").is_dir() == found.promoted
     assert found.promoted == ("gain over the champion +" in found.text)
     if found.promoted:
-        trained = engine.load(tmp_path / "new", data=whole).manifest["trained"]
+        trained = loaded.load(tmp_path / "new", data=whole).manifest["trained"]
         assert pd.Timestamp(trained["last"]) > pd.Timestamp("2004-01-01")
         with pytest.raises(DataError, match="is newer than"):
             engine.update(tmp_path / "new", whole)
