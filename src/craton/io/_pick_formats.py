@@ -73,7 +73,12 @@ def of_samples(
     text: str, path: Path, sampling_rate: float, problems: list[Problem]
 ) -> pd.DataFrame:
     """PhaseNet's table: a row a file, with lists of sample numbers, probabilities, amplitudes."""
-    rows = pd.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False)
+    try:
+        rows = pd.read_csv(
+            io.StringIO(text), sep="\t", dtype=str, keep_default_na=False, index_col=False
+        )
+    except (pd.errors.ParserError, ValueError) as error:
+        raise DataError(f"is damaged as PhaseNet's table ({error})", where=str(path)) from None
     starts = to_times(rows["t0"]) if "t0" in rows else pd.Series(pd.NaT, rows.index)
     found, bad = [], []
     for k, name in enumerate(rows.get("fname", [])):
@@ -106,6 +111,8 @@ def _listed(column: pd.Series | None, row: int) -> list[float] | None:
     """The numbers of ``[1,2,3]``; None if it is no such list."""
     text = "" if column is None else str(column.iloc[row]).strip()
     try:
-        return [float(v) for v in text.strip("[]").replace(",", " ").split()] if text else None
+        found = [float(v) for v in text.strip("[]").replace(",", " ").split()]
     except ValueError:
         return None
+    # Sample numbers beyond any record would wrap around as times.
+    return found if text and all(abs(v) < 1e9 for v in found) else None
