@@ -120,6 +120,7 @@ def score(
     detector = Detector(
         net, wants, settings, lambda key, first, offset, x: kept[key].append((first, offset, x))
     )
+    detector.limits = {}  # no picks
     for _ in _each(detector, stream, None):
         pass
     found = obspy.Stream()
@@ -141,6 +142,7 @@ def _each(detector: Detector, stream: Any, progress: Progress | None) -> Iterato
     streams: Iterable[Any] = [stream] if isinstance(stream, obspy.Stream) else stream
     for one in streams:
         yield from detector.feed(one, progress)
+        del one  # or it would lie in memory beside the next
     yield detector.finish()
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from craton.detection.conditioning import Conditioner
-from craton.detection.peaks import Peaks, table
+from craton.detection.peaks import Peaks, Pick, table
 from craton.detection.record import BILLION, Key, Part, blocks, sample_time
 from craton.detection.settings import Detection
 from craton.detection.station import Layout, Station
@@ -133,7 +133,7 @@ class Detector:
         for key, station in self.stations.items():
             rows += self._advance(key, station.end if station.base is not None else 0, close=True)
             for phase, peaks in self.peaks[key].items():
-                rows += [self._row(key, phase, *peak) for peak in peaks.close()]
+                rows += self._rows(key, phase, peaks.close())
             self._tell(key, station)
         return table(rows)
 
@@ -233,20 +233,22 @@ class Detector:
             self.sink(key, first, station.offset(first), scores)
         for phase, peaks in self.peaks[key].items():
             column = np.ascontiguousarray(scores[:, self.wants.phases.index(phase)])
-            rows += [self._row(key, phase, *peak) for peak in peaks.take(first, column)]
+            rows += self._rows(key, phase, peaks.take(first, column))
         return rows
 
-    def _row(self, key: Key, phase: str, sample: int, score: float) -> tuple[Any, ...]:
+    def _rows(self, key: Key, phase: str, picks: list[Pick]) -> list[tuple[Any, ...]]:
+        """Picks with the names of their channel; S is on a horizontal one, where there is any."""
+        if not picks:
+            return []
         network, name, location, band = key
         station = self.stations[key]
-        ns = sample_time(sample, self.rate) + station.offset(sample)
-        return network, name, location, band + self._letter(station, phase), phase, ns, score
-
-    def _letter(self, station: Station, phase: str) -> str:
-        """The component on which a phase is read: S on a horizontal one, where there is any."""
         seen = [c for c, e in zip(self.wants.components, station.ends, strict=True) if e > -BILLION]
-        order = sorted(seen, key=lambda c: (c == "Z") == (phase == "S"))
-        return order[0] if order else ""
+        channel = band + min(seen, key=lambda c: (c == "Z") == (phase == "S"))
+        times = [sample_time(at, self.rate) + station.offset(at) for at, _ in picks]
+        return [
+            (network, name, location, channel, phase, ns, score)
+            for ns, (_, score) in zip(times, picks, strict=True)
+        ]
 
     def _tell(self, key: Key, station: Station) -> None:
         """Name what this station's record lacked."""

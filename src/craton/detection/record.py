@@ -55,7 +55,7 @@ def sample_number(ns: int, rate: Fraction) -> int:
 
     Examples
     --------
-    >>> sample_number(1_004_000_000, Fraction(100))
+    >>> sample_number(1_003_000_000, Fraction(100))
     100
     """
     return math.floor(Fraction(ns) * rate / BILLION + EARLY)
@@ -63,7 +63,7 @@ def sample_number(ns: int, rate: Fraction) -> int:
 
 def sample_time(number: int, rate: Fraction) -> int:
     """The time of a sample, ns since 1970."""
-    return round(Fraction(number) * BILLION / rate)
+    return (2 * number * BILLION * rate.denominator + rate.numerator) // (2 * rate.numerator)
 
 
 def blocks(

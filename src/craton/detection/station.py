@@ -73,7 +73,7 @@ class Station:
         self.wave = np.zeros((n, 0), np.float32)
         self.there = np.zeros((n, 0), bool)
         self.total = np.zeros((0, self.phases), np.float32)
-        self.count = np.zeros(0, np.int32)
+        self.count = np.zeros(0, np.float32)
 
     def put(
         self, component: int, first: int, samples: NDArray[Any], offset: int, room: int
@@ -209,7 +209,8 @@ class Station:
         n, first = final - self.out, self.out
         with np.errstate(invalid="ignore", divide="ignore"):
             scores = self.total[:n] / self.count[:n, None]
-        scores[self.count[:n] == 0] = np.nan
+        if plan.highest:
+            scores[self.count[:n] == 0] = np.nan
         self.total, self.count, self.out = self.total[n:], self.count[n:], final
         self._forget(max(self.base, self.done - plan.length - plan.step))
         return first, scores
