@@ -56,7 +56,7 @@ def synthetic_sources(events: int = 200, wrong: float = 0.05, seed: int = 0) -> 
     (4000, ['earthquake', 'explosion', 'noise', 'surface'])
     """
     rng = np.random.default_rng(seed)
-    kind = np.tile(np.arange(len(KINDS)), -(-events // len(KINDS)))[:events]
+    kind = rng.permutation(np.arange(events) % len(KINDS))
     label = kind.copy()
     chosen = rng.permutation(events)[: round(wrong * events)]
     label[chosen] = (kind[chosen] + rng.integers(1, len(KINDS), len(chosen))) % len(KINDS)
