@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from craton.errors import ConfigError
+
 Floats = NDArray[np.float64]
 
 FEWEST = 20
@@ -124,6 +126,8 @@ class PickConformal:
     def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         for name, value in arrays.items():
             part, _, phase = name.partition(".")
+            if part not in ("size", "tails", "logistic") or phase not in ("0", "1"):
+                raise ConfigError(f"a calibration of picks has no array '{name}'")
             getattr(self, part)[int(phase)] = np.asarray(value, np.float64)
         return self
 

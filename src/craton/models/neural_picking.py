@@ -20,7 +20,7 @@ from craton.models.base import Fitting, State, sub_state
 from craton.models.physics import onsets
 from craton.models.picking import AFTER_P, pick_prediction, rate_of, ratios
 from craton.models.torch_model import Shapes, TorchModel, Training
-from craton.samples import Samples
+from craton.samples import Inputs, Samples
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -55,7 +55,7 @@ class PickTraining(Training):
         Simulated windows, and passes over them.
     """
 
-    epochs: int = tunable(30, 1, 2000, log=True)
+    epochs: int = tunable(20, 1, 2000, log=True)
     batch: int = tunable(16, 2, 512, log=True)
     learning_rate: float = tunable(2e-3, 1e-5, 0.3, log=True)
     weight_decay: float = tunable(1e-3, 1e-7, 1.0, log=True)
@@ -64,8 +64,8 @@ class PickTraining(Training):
     crop: float = 30.0
     widths: tuple[float, float] = (0.05, 0.1)
     pretrain: tuple[Literal["masked", "contrastive", "synthetic"], ...] = ("synthetic",)
-    simulated: int = tunable(3000, 10, 1_000_000, log=True)
-    rounds: int = tunable(5, 1, 500)
+    simulated: int = tunable(2000, 10, 1_000_000, log=True)
+    rounds: int = tunable(6, 1, 500)
 
 
 class NeuralPicker(TorchModel):
@@ -87,24 +87,29 @@ class NeuralPicker(TorchModel):
         seconds = train.observed()["arrival"].transpose("sample", "phase").to_numpy()
         if not np.isfinite(seconds).any():
             raise ModelError("no training window has a pick", fix="give windows with picks")
+        config = self._no_longer_than(waves.shape[2] / rate)
         self.shapes = {"components": waves.shape[1]}
         sequence = torch.from_numpy(np.ascontiguousarray(waves, np.float32))
         y = torch.from_numpy((seconds * rate).astype(np.float32))[:, :, None]
         self.nets = []
-        for member in range(self.config.ensemble):
+        for member in range(config.ensemble):
             part = self._member(member, fitting)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(part.seed)
                 net = self._net(self.shapes)
-            pretrained(net, sequence, rate, self.config, part)
+            pretrained(net, sequence, rate, config, part)
             self.nets.append(
                 loop(
-                    net, {"sequence": sequence}, y, settings=self.config,
-                    loss=onset_loss(self.config.widths, rate), fitting=part,
-                    augment=augmenter(self.config, rate),
+                    net, {"sequence": sequence}, y, settings=config,
+                    loss=onset_loss(config.widths, rate), fitting=part,
+                    augment=augmenter(config, rate),
                 )
             )  # fmt: skip
         return self
+
+    def _no_longer_than(self, seconds: float) -> Any:
+        """The settings, with crops as long as the windows at most."""
+        return self.config.model_copy(update={"crop": min(self.config.crop, seconds)})
 
     def predict(self, samples: Samples) -> xr.Dataset:
         rate = rate_of(samples)
@@ -141,10 +146,30 @@ class NeuralPicker(TorchModel):
     def _picks(
         self, raw: NDArray[Any], chance: NDArray[np.float32], rate: float
     ) -> tuple[Floats, Floats, Floats]:
-        reach = (round(REACH[0] * rate), round(REACH[1] * rate))
-        at, score = best_pair(chance[:, 0], chance[:, 1], round(AFTER_P * rate), reach)
+        at, score = self._read(chance, rate)
         seconds = at / rate
         return seconds, score, ratios(onsets.bandpass(raw, rate), seconds, rate)
+
+    @staticmethod
+    def _read(chance: NDArray[np.float32], rate: float) -> tuple[Floats, Floats]:
+        reach = (round(REACH[0] * rate), round(REACH[1] * rate))
+        return best_pair(chance[:, 0], chance[:, 1], round(AFTER_P * rate), reach)
+
+    def gradient(self, samples: Samples) -> Inputs:
+        """Input times gradient of the chance of P and S at their picks, in the input's shape."""
+        import torch
+
+        found = []
+        for part in samples.batches(16):
+            raw = np.ascontiguousarray(part.inputs()["sequence"], np.float32)
+            waves = torch.from_numpy(raw).requires_grad_()
+            nets = [net.cpu().eval()({"sequence": waves}).softmax(dim=1) for net in self.nets]
+            chance = torch.stack(nets).mean(dim=0)
+            at = self._read(chance.detach().numpy(), rate_of(part))[0].round().astype(np.int64)
+            where = torch.from_numpy(at.clip(0, raw.shape[-1] - 1))[:, :, None]
+            grown = torch.autograd.grad(chance[:, :2].gather(2, where).sum(), waves)[0]
+            found.append(grown.numpy() * raw)
+        return {"sequence": np.concatenate(found)}
 
     def state(self) -> State:
         return {f"model.{k}": v for k, v in self._state().items()}

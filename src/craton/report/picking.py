@@ -12,6 +12,8 @@ from craton.report.figures import BASELINE, OTHER, PALETTE, SELECTED, figure
 from craton.report.section import Section
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from craton.result import Result
 
 PHASES = ("P", "S")
@@ -25,20 +27,23 @@ def picking_sections(result: Result) -> list[Section]:
     return [_windows(result), _residuals(result), _coverage(result)]
 
 
-def parts_of(result: Result, model: str) -> dict[str, NDArray[Any]]:
-    """Truth, low, pick, high, probability and snr of a model's test windows, (window, phase)."""
-    predicted = result.predictions[model]
+def parts_of(predicted: xr.Dataset, observed: xr.Dataset) -> dict[str, NDArray[Any]]:
+    """``truth``, ``low``, ``pick``, ``high``, ``probability``, ``snr``, all (window, phase)."""
     q = predicted["arrival"].transpose("sample", "phase", "quantile")
     levels = {"low": 0.05, "pick": 0.5, "high": 0.95}
     found = {k: q.sel(quantile=v, method="nearest").to_numpy() for k, v in levels.items()}
-    truth = result.observed["arrival"].transpose("sample", "phase").to_numpy()
+    truth = observed["arrival"].transpose("sample", "phase").to_numpy()
     pair = {k: predicted[k].transpose("sample", "phase").to_numpy() for k in ("probability", "snr")}
     return {"truth": truth, **found, **pair}
 
 
+def _tested(result: Result, model: str) -> dict[str, NDArray[Any]]:
+    return parts_of(result.predictions[model], result.observed)
+
+
 def _windows(result: Result) -> Section:
     """Six test windows from the surest to the poorest pick, and the baseline's picks."""
-    mine, base = (parts_of(result, n) for n in (result.selected, result.task.baseline))
+    mine, base = (_tested(result, n) for n in (result.selected, result.task.baseline))
     rate = float(result.samples.data.attrs["sampling_rate"])
     waves = result.test.inputs()["sequence"]
     both = np.flatnonzero(np.isfinite(mine["truth"]).all(axis=1))
@@ -83,7 +88,7 @@ def _residuals(result: Result) -> Section:
     rows = []
     both = dict.fromkeys([result.selected, result.task.baseline])
     for name, colour in zip(both, (SELECTED, BASELINE), strict=False):
-        parts = parts_of(result, name)
+        parts = _tested(result, name)
         for k, (ax, phase) in enumerate(zip(axes, PHASES, strict=True)):
             gap = (parts["pick"] - parts["truth"])[:, k]
             gap = gap[np.isfinite(gap)]
@@ -153,7 +158,7 @@ def _class(low: float, high: float) -> str:
 
 
 def _coverage(result: Result) -> Section:
-    table = coverage_table(parts_of(result, result.selected))
+    table = coverage_table(_tested(result, result.selected))
     fig, ax = figure(7.2, 0.5 + 0.32 * len(table))
     at = np.arange(len(table))[::-1]
     for y, (_, row) in zip(at, table.iterrows(), strict=True):
