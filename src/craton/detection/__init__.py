@@ -125,13 +125,13 @@ def score(
         pass
     found = obspy.Stream()
     for (network, station, location, band), pieces in kept.items():
-        for first, offset, scores in _joined(pieces):
+        for first, offset, parts in _joined(pieces):
             begin = obspy.UTCDateTime(ns=sample_time(first, detector.rate) + offset)
             for i, phase in enumerate(detector.wants.phases):
                 header = {"network": network, "station": station, "location": location,
                           "channel": band + phase, "starttime": begin,
                           "sampling_rate": float(detector.rate)}  # fmt: skip
-                found.append(obspy.Trace(np.ascontiguousarray(scores[:, i]), header))
+                found.append(obspy.Trace(np.concatenate([x[:, i] for x in parts]), header))
     return found
 
 
@@ -148,8 +148,8 @@ def _each(detector: Detector, stream: Any, progress: Progress | None) -> Iterato
 
 def _joined(
     pieces: list[tuple[int, int, NDArray[Any]]],
-) -> Iterator[tuple[int, int, NDArray[Any]]]:
-    """Runs of scores without NaN, put together from pieces that follow each other."""
+) -> list[tuple[int, int, list[NDArray[Any]]]]:
+    """Runs of scores without NaN, as lists of pieces that follow each other."""
     runs: list[tuple[int, int, list[NDArray[Any]]]] = []
     for first, offset, scores in pieces:
         good = np.isfinite(scores[:, 0])
@@ -160,5 +160,4 @@ def _joined(
                 last[2].append(scores[lo:hi])
             else:
                 runs.append((first + lo, offset, [scores[lo:hi]]))
-    for first, offset, parts in runs:
-        yield first, offset, np.concatenate(parts)
+    return runs

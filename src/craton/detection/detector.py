@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -24,6 +25,8 @@ from craton.models.nets.picker_input import PickerInput, normalise
 
 Net = Callable[[Tensor], Tensor]
 Progress = Callable[[int, int, str], None]
+Arrival = tuple[int, int, NDArray[Any], int]
+"""First sample, component, samples, and their time after the grid in ns."""
 Sink = Callable[[Key, int, int, NDArray[Any]], None]
 
 
@@ -86,12 +89,14 @@ class Detector:
             raise ConfigError(f"thresholds of {odd} are given, the net gives {sorted(limits)}")
         self.limits = limits | settings.thresholds
         self.patience = round(settings.patience * float(self.rate))
+        self.most = round(settings.block * float(self.rate)) + self.wants.samples
         self.problems: list[Problem] = []
         self.stations: dict[Key, Station] = {}
-        self.channels: dict[tuple[Key, int, Fraction], Conditioner] = {}
+        self.channels: dict[Key, dict[tuple[int, Fraction], Conditioner]] = defaultdict(dict)
         self.peaks: dict[Key, dict[str, Peaks]] = {}
         self.queue: list[tuple[Station, int, int, int]] = []
-        shape = (settings.batch, len(self.wants.components), self.wants.samples)
+        batch = settings.batch * (torch.get_num_threads() if self.device.type == "cpu" else 1)
+        shape = (batch, len(self.wants.components), self.wants.samples)
         self.waves = torch.empty(shape, dtype=torch.float32, device="cpu")
         self.room: NDArray[Any] = self.waves.numpy()
 
@@ -127,52 +132,77 @@ class Detector:
     def finish(self) -> pd.DataFrame:
         """End all records; give the last picks, and complete the problems."""
         rows = []
-        for (key, component, _), channel in self.channels.items():
-            for first, samples in channel.close():
-                self._put(key, component, first, samples, self._station(key).offset(first))
-        for key, station in self.stations.items():
-            rows += self._advance(key, station.end if station.base is not None else 0, close=True)
+        for key in sorted(self.channels):
+            rows += self._put(key, sorted(self._flushed(key, math.inf), key=_begin))
+            station = self.stations.get(key)
+            if station is None:
+                continue
+            if station.base is not None:
+                rows += self._end(key)
             for phase, peaks in self.peaks[key].items():
                 rows += self._rows(key, phase, peaks.close())
             self._tell(key, station)
         return table(rows)
 
     def _block(self, parts: list[Part]) -> list[tuple[Any, ...]]:
-        """Put the parts of a block in their places, run the windows that are complete."""
-        ready: list[tuple[int, Key, int, NDArray[Any], int]] = []
-        newest: dict[Key, float] = {}
+        """Take the parts of a block, station by station, and run the windows that are complete."""
+        groups: dict[Key, list[Part]] = defaultdict(list)
         for part in parts:
-            name = (part.key, part.component, part.ratio)
-            if name not in self.channels:
-                self.channels[name] = self._channel(part)
-            channel = self.channels[name]
+            groups[part.key].append(part)
+        rows, waiting = [], []
+        for key in sorted(groups):
+            pieces, newest = self._conditioned(key, groups[key])
+            rows += self._put(key, sorted([*pieces, *self._flushed(key, newest)], key=_begin))
+            station = self.stations.get(key)
+            if station is None or station.base is None:
+                continue
+            self._request(station, station.ready(self.patience))
+            waiting.append(key)
+            # Short pieces of many stations share a batch; a long one is not kept waiting.
+            if station.done - station.out > 4 * self.wants.samples:
+                rows += self._release(waiting)
+                waiting = []
+        return rows + self._release(waiting)
+
+    def _conditioned(self, key: Key, parts: list[Part]) -> tuple[list[Arrival], float]:
+        """What the channels of a station make of new parts, and where the newest ends."""
+        pieces: list[Arrival] = []
+        newest = 0.0
+        channels = self.channels[key]
+        for part in parts:
+            name = (part.component, part.ratio)
+            if name not in channels:
+                channels[name] = self._channel(part)
+            channel = channels[name]
             first, offset = _place(part, channel, self.rate)
             again = max(0, min((channel.next or first) - first, len(part.samples)))
             if again:
-                self._station(part.key).counts["overlap"] += math.ceil(again * part.ratio)
-            end = float((first + len(part.samples)) * part.ratio)
-            newest[part.key] = max(newest.get(part.key, 0.0), end)
+                self._station(key).counts["overlap"] += math.ceil(again * part.ratio)
+            newest = max(newest, float((first + len(part.samples)) * part.ratio))
             if again < len(part.samples):
-                pieces = channel.push(first + again, part.samples[again:], offset)
-                ready += [(a, part.key, part.component, x, offset) for a, x in pieces]
-        for (key, component, ratio), channel in self.channels.items():
-            lag = newest.get(key, 0.0) - float((channel.next or 0) * ratio)
-            if channel.next is not None and lag > self.patience:
-                offset = self.stations[key].offset(0) if key in self.stations else 0
-                ready += [(a, key, component, x, offset) for a, x in channel.close()]
-        rows = []
-        for first, key, component, samples, offset in sorted(ready, key=lambda r: r[:3]):
-            station = self._station(key)
+                made = channel.push(first + again, part.samples[again:], offset)
+                pieces += [(a, part.component, x, offset) for a, x in made]
+        return pieces, newest
+
+    def _flushed(self, key: Key, newest: float) -> list[Arrival]:
+        """The rest of channels that lag too far behind the newest one of their station."""
+        pieces: list[Arrival] = []
+        for (component, ratio), channel in self.channels[key].items():
+            if channel.next is not None and newest - float(channel.next * ratio) > self.patience:
+                pieces += [(a, component, x, channel.offset_ns) for a, x in channel.close()]
+        return pieces
+
+    def _put(self, key: Key, pieces: list[Arrival]) -> list[tuple[Any, ...]]:
+        """Give a station its new samples; a long gap ends its record, which may give picks."""
+        if not pieces:
+            return []
+        rows: list[tuple[Any, ...]] = []
+        room = max(a + len(x) for a, _, x, _ in pieces) - pieces[0][0]
+        station = self._station(key)
+        for first, component, samples, offset in pieces:
             if station.base is not None and first > station.end + self.patience:
-                rows += self._advance(key, station.end, close=True)
-            self._put(key, component, first, samples, offset)
-        for key in sorted(newest):
-            if key in self.stations:
-                self._request(self.stations[key], self.stations[key].ready(self.patience))
-        self._run()
-        for key in sorted(newest):
-            if key in self.stations:
-                rows += self._release(key)
+                rows += self._end(key)
+            station.put(component, first, samples, offset, min(room, self.most))
         return rows
 
     def _channel(self, part: Part) -> Conditioner:
@@ -187,14 +217,10 @@ class Detector:
             self.peaks[key] = {p: Peaks(limit) for p, limit in self.limits.items()}
         return self.stations[key]
 
-    def _put(self, key: Key, component: int, first: int, samples: Any, offset: int) -> None:
-        room = round(self.settings.block * float(self.rate)) + self.wants.samples
-        self._station(key).put(component, first, samples, offset, room)
-
-    def _advance(self, key: Key, until: int, *, close: bool) -> list[tuple[Any, ...]]:
-        self._request(self.stations[key], until, close=close)
-        self._run()
-        return self._release(key)
+    def _end(self, key: Key) -> list[tuple[Any, ...]]:
+        station = self.stations[key]
+        self._request(station, station.end, close=True)
+        return self._release([key])
 
     def _request(self, station: Station, until: int, *, close: bool = False) -> None:
         """Copy the windows of a station that are complete; run each full batch."""
@@ -225,15 +251,18 @@ class Detector:
             station.add(lo, hi, score[lo - start : hi - start])
         self.queue.clear()
 
-    def _release(self, key: Key) -> list[tuple[Any, ...]]:
-        """Picks in the scores of a station that have become final."""
-        station, rows = self.stations[key], []
-        first, scores = station.release()
-        if self.sink is not None and len(scores):
-            self.sink(key, first, station.offset(first), scores)
-        for phase, peaks in self.peaks[key].items():
-            column = np.ascontiguousarray(scores[:, self.wants.phases.index(phase)])
-            rows += self._rows(key, phase, peaks.take(first, column))
+    def _release(self, keys: list[Key]) -> list[tuple[Any, ...]]:
+        """Run the windows that wait; picks in the scores of stations that have become final."""
+        self._run()
+        rows = []
+        for key in keys:
+            station = self.stations[key]
+            first, scores = station.release()
+            if self.sink is not None and len(scores):
+                self.sink(key, first, station.offset(first), scores)
+            for phase, peaks in self.peaks[key].items():
+                column = np.ascontiguousarray(scores[:, self.wants.phases.index(phase)])
+                rows += self._rows(key, phase, peaks.take(first, column))
         return rows
 
     def _rows(self, key: Key, phase: str, picks: list[Pick]) -> list[tuple[Any, ...]]:
@@ -266,6 +295,10 @@ class Detector:
             if n["spans" if kind == "gap" else kind] > (kind == "gap"):
                 level = "info" if kind in ("gap", "partial") else "warning"
                 self.problems.append(Problem(level, kind, text, where))  # type: ignore[arg-type]
+
+
+def _begin(piece: Arrival) -> tuple[int, int]:
+    return piece[0], piece[1]
 
 
 def _place(part: Part, channel: Conditioner, rate: Fraction) -> tuple[int, int]:

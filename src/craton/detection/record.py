@@ -106,12 +106,13 @@ def blocks(
             a = max(0, _from(number * length - begin, own))
             b = min(int(trace.stats.npts), _from((number + 1) * length - begin, own))
             offset = begin - sample_time(first, own)
-            for lo, hi in _finite(trace.data[a:b]):
+            runs = _finite(trace.data[a:b])
+            for lo, hi in runs:
                 samples = np.ma.getdata(trace.data)[a + lo : a + hi]
                 parts.append(Part(key, component, first + a + lo, offset, ratio, samples))
-            if (bad := b - a - _finite_count(trace.data[a:b])) > 0:
-                text = f"{bad} samples that are masked or not finite are taken for a gap"
-                problems.append(Problem("warning", "not finite", text, trace.id))
+            if runs != [(0, b - a)] and a < b:
+                text = "samples that are masked or not finite are taken for gaps"
+                _once(problems, Problem("warning", "not finite", text, trace.id))
         yield sorted(parts, key=lambda p: p.first / float(rate / p.ratio))
 
 
@@ -143,12 +144,14 @@ def _known(
             key = (str(s.network), str(s.station), str(s.location), str(s.channel)[:-1])
             return key, components.index(letter), ratio
         told = ("sampling rate", f"has {own!r} Hz, which does not go into {float(rate):g} Hz")
-    problems.append(Problem("warning", told[0], f"{told[1]}; left out", trace.id))
+    _once(problems, Problem("warning", told[0], f"{told[1]}; left out", trace.id))
     return None
 
 
-def _finite_count(data: NDArray[Any]) -> int:
-    return sum(hi - lo for lo, hi in _finite(data))
+def _once(problems: list[Problem], problem: Problem) -> None:
+    """Tell a problem that may come with every piece of a feed a single time."""
+    if problem not in problems:
+        problems.append(problem)
 
 
 def _finite(data: NDArray[Any]) -> list[tuple[int, int]]:

@@ -29,7 +29,8 @@ class Detection(Config):
     all_components : bool
         Leave out times at which a component is missing; otherwise zeros stand for it.
     batch : int
-        Windows that the net is given at once. Small ones stay in the processor's cache.
+        Windows that the net is given at once, for each thread of torch. So few that what the net
+        makes of them stays in the processor's cache; a GPU wants many more.
     block : float
         Seconds of the record that are worked on at once.
     patience : float
@@ -47,7 +48,7 @@ class Detection(Config):
     threshold: float = pydantic.Field(default=0.3, gt=0, le=1)
     thresholds: dict[str, float] = pydantic.Field(default_factory=dict)
     all_components: bool = False
-    batch: int = pydantic.Field(default=32, ge=1, le=100_000)
+    batch: int = pydantic.Field(default=16, ge=1, le=100_000)
     block: float = pydantic.Field(default=3600.0, ge=1, le=1e6)
     patience: float = pydantic.Field(default=30.0, ge=0, le=1e6)
 
