@@ -9,7 +9,15 @@ from craton.report.earthquakes import forecast_sections
 from craton.result import RunConfig
 from craton.tasks.earthquake_forecast import TASK
 
-QUICK = {"horizon": 30.0, "cell": 0.5, "bootstrap": 100, "folds": 2, "audit": False, "explain": 10}
+QUICK = {
+    "horizon": 30.0, "cell": 0.5, "bootstrap": 100, "folds": 2, "audit": False, "explain": 10,
+    "simulations": 300,
+    "models": {
+        "etas": {"catalogs": 50},
+        "etas-kernel-background": {"catalogs": 50},
+        "etas-neural": {"hidden": 8, "steps": 20, "catalogs": 20},
+    },
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +37,9 @@ def test_sections_tell_the_forecast_its_past_and_the_aftershocks(result):
     assert list(following.table) == ["magnitude", "next day", "next 7 days", "next 30 days"]
     assert "M ≥ 4 in the next 7 days is" in following.text
     assert "test windows of 30 days" in following.text
+    assert list(found["Options of the ETAS fit"].table) == [
+        "option", "gain", "low", "high", "events"
+    ]  # fmt: skip
     assert "came before the first window, 2001-06-01" in found["Magnitudes"].text
 
 
