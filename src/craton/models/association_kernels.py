@@ -364,7 +364,7 @@ def search(
     A place whose best is below `hopeless` is not climbed from.
     """
     top, la, lo, at, which = -1e300, latitude, longitude, guess, 0
-    steps = max(2, int(np.ceil(1.5 * smear / network.scale0)))
+    steps = min(8, max(2, int(np.ceil(1.5 * smear / network.scale0))))
     for a in range(-1, 2):
         for b in range(-1, 2):
             y = latitude + a * side / 3.0 / 111.19
