@@ -1,10 +1,16 @@
 """What tests in several folders share."""
 
+import os
 import sys
 
 import pytest
 
-from craton.cli import main
+# Tests run side by side: threads of one worker would only wait for those of the other.
+for _name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault(_name, "1")
+
+from craton.cli import main  # noqa: E402
 
 
 @pytest.fixture
