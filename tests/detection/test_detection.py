@@ -98,6 +98,17 @@ def test_a_record_that_comes_in_pieces_gives_exactly_the_same(net):
         np.testing.assert_allclose(found["probability"], expected["probability"], atol=1e-6)
 
 
+def test_several_threads_give_what_one_gives(net):
+    stream = record(300)
+    expected = score(stream, net)
+    torch.set_num_threads(3)
+    for _ in range(3):
+        same(expected, score(stream, net))
+    with pytest.raises(ModelError, match="shape"):
+        detect(stream, lambda w: w, WANTS)
+    assert torch.get_num_threads() == 3
+
+
 def test_no_window_lies_across_a_gap_and_what_is_too_short_is_told():
     stream = record(100)
     stream.cutout(START + 40, START + 40.5)

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from craton.detection.detector import Detector, Net, Progress
+from craton.detection.detector import Detector, Progress
 from craton.detection.peaks import table
 from craton.detection.record import Key, sample_time
+from craton.detection.runner import Net
 from craton.detection.settings import Detection
 from craton.io.problems import need_obspy
 from craton.models.nets.picker_input import PickerInput

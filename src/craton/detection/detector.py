@@ -10,20 +10,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from craton.detection.conditioning import Conditioner
 from craton.detection.peaks import Peaks, Pick, table
 from craton.detection.record import BILLION, Key, Part, blocks, sample_time
+from craton.detection.runner import Net, Runner
 from craton.detection.settings import Detection
 from craton.detection.station import Layout, Station
-from craton.errors import ConfigError, ModelError
+from craton.errors import ConfigError
 from craton.io.problems import Problem
-from craton.models.nets.picker_input import PickerInput, normalise
+from craton.models.nets.picker_input import PickerInput
 
-Net = Callable[[Tensor], Tensor]
 Progress = Callable[[int, int, str], None]
 Arrival = tuple[int, int, NDArray[Any], int]
 """First sample, component, samples, and their time after the grid in ns."""
@@ -41,7 +39,8 @@ class Detector:
     ----------
     net : callable
         Windows (window, component, sample) to scores (window, phase, sample), as Tensors. A net
-        with ``for_inference`` gives the twin that is run.
+        with ``for_inference`` gives the twin that is run. Where torch has several threads, the net
+        is called from all of them.
     wants : PickerInput, optional
         What the net takes and gives; by default ``net.wants``.
     settings : Detection
@@ -74,8 +73,7 @@ class Detector:
                 "nothing says what windows this net wants", fix="give wants=PickerInput(...)"
             )
         self.wants, self.settings, self.sink = told, settings, sink
-        self.net = net.for_inference() if hasattr(net, "for_inference") else net
-        self.device = _device(self.net)
+        self.runner = Runner(net, self.wants, settings.batch)
         self.rate = Fraction(self.wants.sampling_rate).limit_denominator(1000)
         self.layout = Layout(
             self.wants.samples,
@@ -94,11 +92,6 @@ class Detector:
         self.stations: dict[Key, Station] = {}
         self.channels: dict[Key, dict[tuple[int, Fraction], Conditioner]] = defaultdict(dict)
         self.peaks: dict[Key, dict[str, Peaks]] = {}
-        self.queue: list[tuple[Station, int, int, int]] = []
-        batch = settings.batch * (torch.get_num_threads() if self.device.type == "cpu" else 1)
-        shape = (batch, len(self.wants.components), self.wants.samples)
-        self.waves = torch.empty(shape, dtype=torch.float32, device="cpu")
-        self.room: NDArray[Any] = self.waves.numpy()
 
     def feed(self, stream: Any, progress: Progress | None = None) -> Iterator[pd.DataFrame]:
         """Take a stream that comes after those before it; give picks block by block.
@@ -223,37 +216,12 @@ class Detector:
         return self._release([key])
 
     def _request(self, station: Station, until: int, *, close: bool = False) -> None:
-        """Copy the windows of a station that are complete; run each full batch."""
-        for start, lo, hi in station.advance(until, close=close):
-            if len(self.queue) == len(self.room):
-                self._run()
-            self.room[len(self.queue)] = station.window(start)
-            self.queue.append((station, start, lo, hi))
-
-    def _run(self) -> None:
-        """Run the net over the windows that are waiting, stack its scores."""
-        n = len(self.queue)
-        if not n:
-            return
-        with torch.inference_mode():
-            waves = normalise(self.waves[:n].to(self.device), self.wants)
-            scores = self.net(waves)
-            if scores.shape != (n, len(self.wants.phases), self.wants.samples):
-                raise ModelError(
-                    f"the net gave the shape {tuple(scores.shape)} for {n} windows of "
-                    f"{self.wants.samples} samples and the phases '{self.wants.phases}'",
-                    fix="give a net from (window, component, sample) to (window, phase, sample)",
-                )
-            if not bool(torch.isfinite(scores.sum())):
-                raise ModelError("the net gave scores that are not finite")
-            found = scores.float().cpu().transpose(1, 2).numpy()
-        for (station, start, lo, hi), score in zip(self.queue, found, strict=True):
-            station.add(lo, hi, score[lo - start : hi - start])
-        self.queue.clear()
+        for request in station.advance(until, close=close):
+            self.runner.put(station, request)
 
     def _release(self, keys: list[Key]) -> list[tuple[Any, ...]]:
         """Run the windows that wait; picks in the scores of stations that have become final."""
-        self._run()
+        self.runner.finish()
         rows = []
         for key in keys:
             station = self.stations[key]
@@ -310,10 +278,3 @@ def _place(part: Part, channel: Conditioner, rate: Fraction) -> tuple[int, int]:
     if abs(offset - channel.offset_ns) < spacing / 2 and abs(offset) <= spacing:
         return channel.next, offset
     return part.first, part.offset
-
-
-def _device(net: Any) -> torch.device:
-    if isinstance(net, nn.Module):
-        for tensor in (*net.parameters(), *net.buffers()):
-            return tensor.device
-    return torch.device("cpu")

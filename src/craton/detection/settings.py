@@ -29,8 +29,8 @@ class Detection(Config):
     all_components : bool
         Leave out times at which a component is missing; otherwise zeros stand for it.
     batch : int
-        Windows that the net is given at once, for each thread of torch. So few that what the net
-        makes of them stays in the processor's cache; a GPU wants many more.
+        Windows that the net is given at once. So few that what it makes of them stays in the
+        processor's cache; a GPU wants many more.
     block : float
         Seconds of the record that are worked on at once.
     patience : float
