@@ -39,9 +39,9 @@ import pandas as pd  # noqa: E402
 
 from craton.data.pick_streams import PUBLIC, read_stream  # noqa: E402
 from craton.data.registry import Located  # noqa: E402
-from craton.detections import match  # noqa: E402
 from craton.models.association import Catalogue, Settings, associate  # noqa: E402
 from craton.models.association_geometry import Geometry  # noqa: E402
+from craton.models.event_matching import match  # noqa: E402
 from craton.models.physics.travel_times import travel_times, velocity_model  # noqa: E402
 
 NAMES = {

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from craton.detections import EventCalibration, event_metrics, fit_curve, match
+from craton.detections import EventCalibration, event_metrics
 from craton.metrics import score
+from craton.models.event_matching import fit_curve, match
 
 DIMS = ("sample", "slot")
 

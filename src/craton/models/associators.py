@@ -12,10 +12,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.config import Config
-from craton.detections import fit_curve, match
 from craton.models.association import Catalogue, Settings, associate
 from craton.models.association_geometry import Geometry
 from craton.models.base import Fitting, Model, State, need
+from craton.models.event_matching import fit_curve, match
 from craton.models.physics.travel_times import TravelTimes, travel_times, velocity_model
 from craton.samples import Inputs, Samples
 
