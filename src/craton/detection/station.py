@@ -211,7 +211,9 @@ class Station:
             scores = self.total[:n] / self.count[:n, None]
         if plan.highest:
             scores[self.count[:n] == 0] = np.nan
-        self.total, self.count, self.out = self.total[n:], self.count[n:], final
+        # Copies, or views would keep the whole block in memory.
+        self.total, self.count = self.total[n:].copy(), self.count[n:].copy()
+        self.out = final
         self._forget(max(self.base, self.done - plan.length - plan.step))
         return first, scores
 
