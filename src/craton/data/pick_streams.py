@@ -161,8 +161,8 @@ def stream_of_world(world: World, data: xr.Dataset, start: np.datetime64) -> xr.
     return made.assign_attrs(labelled=int(picks["code"].max() >= 0), catalogue=1, notes="")
 
 
-def example_stream(table: TravelTimes, seed: int = 0, hours: float = 9.0) -> xr.Dataset:
-    """A network of 25 stations in a world that is known: nine hours of picks and their events."""
+def example_stream(table: TravelTimes, seed: int = 0, hours: float = 24.0) -> xr.Dataset:
+    """A network of 25 stations in a world that is known: a day of picks and their events."""
     y, x = (a.ravel() for a in np.meshgrid(np.arange(45.0, 46.3, 0.3), np.arange(7.0, 8.8, 0.4)))
     rng = np.random.default_rng(seed)
     y, x = y + rng.normal(0, 0.05, y.size), x + rng.normal(0, 0.05, x.size)

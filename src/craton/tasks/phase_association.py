@@ -1,0 +1,304 @@
+"""Events from seismic picks: associated, located, each with the probability that it is real.
+
+A sample is a window of time. The physics associator proposes events; it and a graph network learn
+from windows whose events are known which of them are real. Real catalogues are incomplete, so for
+real picks those windows come from a synthetic world on the same stations at the same pick rate, and
+the probability is calibrated on that world; a catalogue, where there is one, serves as the test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pydantic
+import xarray as xr
+from numpy.typing import NDArray
+
+from craton.checks import Finding
+from craton.config import Config, pinned
+from craton.data.pick_streams import (
+    EVENT,
+    PUBLIC,
+    example_stream,
+    read_stream,
+    stream_of_world,
+)
+from craton.data.registry import locate
+from craton.data.seismic_network import Nature, simulate
+from craton.detection_tables import write_detections
+from craton.detections import EventCalibration, event_metrics
+from craton.metrics import Metric
+from craton.models.association import Settings, associate
+from craton.models.association_geometry import Geometry
+from craton.models.associator_graph import GraphAssociator
+from craton.models.associators import SLOTS, PhysicsAssociator, table_of
+from craton.report.section import Section
+from craton.result import Result
+from craton.samples import Inputs, Parts, Samples, Target, make_index
+from craton.splits import ForwardInTime, Splitter
+from craton.task import Task
+from craton.uncertainty import Calibrator
+
+TAIL = 180.0
+"""Seconds after a window whose picks may still belong to its events, at most."""
+
+
+class AssociationConfig(Config):
+    """Settings.
+
+    Attributes
+    ----------
+    data : str
+        Picks (CSV, QuakeML, PAL, GLASS3, PhaseNet), or the name of a public dataset; None for the
+        example.
+    stations : str
+        List of the stations, for a file of picks.
+    catalog : str
+        Known events to test on.
+    velocity_model : str
+        ``iasp91`` or a velocity file.
+    window : float
+        Length of the windows, s.
+    world_hours : float
+        Length of the synthetic world that real picks are judged by; by default as long as holds
+        60,000 picks.
+    match_seconds, match_km : float
+        Largest differences of a detected from a known event.
+    seed : int
+        Of the world.
+    """
+
+    data: str | None = None
+    stations: str | None = None
+    catalog: str | None = None
+    velocity_model: str = "iasp91"
+    window: float = pydantic.Field(600.0, gt=0)
+    world_hours: float | None = pydantic.Field(None, gt=0)
+    match_seconds: float = pydantic.Field(5.0, gt=0)
+    match_km: float = pydantic.Field(30.0, gt=0)
+    seed: int = 0
+    test_from: str | None = pinned(None)
+    calibrate_from: str | None = pinned(None)
+
+
+@dataclass(frozen=True)
+class PickWindows:
+    """Windows of a stream of picks, with `TAIL` s before and after; see `craton.detections`."""
+
+    target: Target
+    window: float
+    match: tuple[float, float]
+    most: int
+
+    def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
+        time, n = seconds(data["time"]), len(index)
+        start, end = self._bounds(index)
+        low = np.searchsorted(time, start - TAIL)
+        high = np.searchsorted(time, end + TAIL, side="right")
+        number = np.full((n, self.most), -1)
+        for i in range(n):
+            found = np.arange(low[i], high[i])[: self.most]
+            number[i, : len(found)] = found
+        at = np.maximum(number, 0)
+        columns = ("pick_station", "pick_code", "pick_amplitude")
+        stations = [data[k].to_numpy() for k in ("latitude", "longitude", "elevation")]
+        return {
+            "pick_number": number,
+            "pick_time": time[at],
+            **{k: data[k].to_numpy()[at] for k in columns},
+            "window": np.column_stack([start, end]),
+            "all_stations": np.column_stack(stations),
+        }
+
+    def observed(self, data: xr.Dataset, index: pd.DataFrame) -> xr.Dataset:
+        start, end = self._bounds(index)
+        time = seconds(data["event_time"])
+        values = {f"event_{k}": np.full((len(index), SLOTS), np.nan) for k in ("time", *EVENT)}
+        number = self.inputs(data, index)["pick_number"]
+        owner = data["pick_event"].to_numpy()[np.maximum(number, 0)]
+        slot = np.where(number >= 0, np.minimum(owner, -1), -2)
+        for i in range(len(index)):
+            inside = np.flatnonzero((time >= start[i]) & (time < end[i]))[:SLOTS]
+            values["event_time"][i, : len(inside)] = time[inside] - start[i]
+            for k in EVENT:
+                column = data[f"event_{k}"].to_numpy()[inside]
+                values[f"event_{k}"][i, : len(inside)] = column
+            for place, event in enumerate(inside):
+                slot[i, (owner[i] == event) & (number[i] >= 0)] = place
+        found = xr.Dataset({k: (("sample", "slot"), v) for k, v in values.items()})
+        found["pick_slot"] = (("sample", "pick_of_window"), slot)
+        return found.assign_attrs(match_seconds=self.match[0], match_km=self.match[1])
+
+    def parts(self, data: xr.Dataset) -> Parts:
+        return {}
+
+    def _bounds(self, index: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        end = seconds(index["t0"]) - TAIL
+        return end - self.window, end
+
+
+def seconds(times: xr.DataArray | pd.Series) -> NDArray[np.float64]:
+    """Seconds since 1970."""
+    return np.asarray(times).astype("datetime64[ns]").astype(np.int64) / 1e9
+
+
+def load(config: AssociationConfig) -> xr.Dataset:
+    """Read picks and stations, or make the example."""
+    if config.data is None:
+        return example_stream(table_of(config.velocity_model), config.seed)
+    return read_stream(locate(config.data), config.stations, config.catalog)
+
+
+def resolve(data: xr.Dataset, config: AssociationConfig) -> AssociationConfig:
+    """Pin where the list of stations is, and what counts as a match."""
+    if config.data is None:
+        return config
+    found = locate(config.data)
+    public = PUBLIC.get(found.dataset)
+    if public is None:
+        return config
+    match = dict(zip(("match_seconds", "match_km"), public["match"], strict=True))
+    match = {k: v for k, v in match.items() if k not in config.model_fields_set}
+    stations = config.stations or f"{found.dataset}/{public['stations']}"
+    return config.model_copy(update={**match, "stations": stations})
+
+
+def samples(data: xr.Dataset, config: AssociationConfig, future: bool) -> Samples:
+    """Windows; to learn, real picks are preceded by those of a synthetic world."""
+    start = None
+    if config.data is not None and not future:
+        data, start = with_world(data, config)
+    time = seconds(data["time"])
+    first = time[0] if start is None else start
+    edges = np.arange(first, time[-1] + 1e-6, config.window)
+    count = np.searchsorted(time, edges + config.window) - np.searchsorted(time, edges)
+    whole = np.searchsorted(time, edges + config.window + TAIL)
+    wide = whole - np.searchsorted(time, edges - TAIL)
+    issue = (edges[count > 0] + config.window + TAIL) * 1e9
+    index = make_index(int((count > 0).sum()), t0=issue.astype(np.int64).astype("datetime64[ns]"))
+    match = (config.match_seconds, config.match_km)
+    gather = PickWindows(Target("event"), config.window, match, int(wide.max()))
+    return Samples(data, index, gather)
+
+
+def with_world(data: xr.Dataset, config: AssociationConfig) -> tuple[xr.Dataset, float]:
+    """Set a synthetic world before the real picks, as dense as they are.
+
+    The rates of stray picks and of events are those that the associator finds in the real picks.
+    Without a catalogue the real picks are left out: nothing can be tested on them.
+    """
+    time, station, code = (data[k].to_numpy() for k in ("time", "pick_station", "pick_code"))
+    clock = time.astype(np.int64) / 1e9
+    table, labelled = table_of(config.velocity_model), bool((code >= 0).any())
+    places = [data[k].to_numpy() for k in ("latitude", "longitude", "elevation")]
+    geometry = Geometry.of(places[0], places[1], places[2], table.max_distance)
+    part = clock < clock[min(20_000, len(clock) - 1)]
+    found = associate(clock[part], station[part], code[part], geometry, table,
+                      Settings.of(labelled, 25.0))  # fmt: skip
+    covered = np.unique((clock[part] // 60).astype(np.int64)).size * 60.0
+    stray = (found.pick_event < 0).mean()
+    rate = np.bincount(station[part], minlength=len(places[0])) * stray / covered
+    hourly = 2.0 * len(found.events) / covered * 3600
+    hours = config.world_hours or float(np.clip(60_000 / len(clock[part]) * covered / 3600, 4, 60))
+    nature = Nature(
+        events_per_hour=max(hourly, 1.0), smallest_range=1.4 * float(geometry.ranges[0]),
+        labelled=labelled, error=found.notes.get("scale_s", 0.3), far_per_hour=0.2,
+    )  # fmt: skip
+    world = simulate(places[0], places[1], rate, table, nature, hours, config.seed)
+    begin = time.min() - np.timedelta64(int((hours + 2) * 3600), "s")
+    made = stream_of_world(world, data, begin)
+    if data.attrs["catalogue"]:
+        picks = [v for v in made.data_vars if made[v].dims == ("pick",)]
+        events = [v for v in made.data_vars if made[v].dims == ("event",)]
+        both = xr.concat([made[picks], data[picks]], "pick")
+        told = xr.concat([made[events], data[events]], "event")
+        rest = [v for v in data.data_vars if data[v].dims == ("station",)]
+        made = xr.merge([both, told, data[rest]]).assign_attrs(data.attrs)
+    return made, float(begin.astype("datetime64[ns]").astype(np.int64) / 1e9)
+
+
+def splitter(config: AssociationConfig, samples: Samples) -> Splitter:
+    """Forward in time; with a world and a catalogue the real picks are the test."""
+    block = f"{max(3600.0, 3 * config.window):.0f}s"
+    gap = f"{config.window + 2 * TAIL:.0f}s"
+    t0 = samples.index["t0"]
+    jump = t0.diff() > pd.Timedelta(hours=1)
+    if config.data is None or not samples.data.attrs["catalogue"] or not jump.any():
+        return ForwardInTime(0.5, 0.7, gap=gap, block=block)
+    test = t0[jump.to_numpy()].min()
+    calibrate = t0.min() + 0.65 * (t0[t0 < test].max() - t0.min())
+    return ForwardInTime(calibrate.isoformat(), test.isoformat(), gap="0D", block=block)
+
+
+def metrics(samples: Samples) -> list[Metric]:
+    """F1 of events chooses; calibration, location and picks stand beside it."""
+    gather = samples.gather
+    assert isinstance(gather, PickWindows)
+    known = bool((samples.data["pick_event"] > -2).all())
+    return event_metrics(*gather.match, picks=known)
+
+
+def calibrator(target: Target) -> Calibrator:
+    """A logistic curve on the probability."""
+    return EventCalibration()
+
+
+def checks(data: xr.Dataset, config: AssociationConfig) -> list[Finding]:
+    """Picks of unknown stations, and stations that never pick."""
+    found = [Finding("warning", data.attrs["notes"], "picks")] if data.attrs["notes"] else []
+    silent = data.sizes["station"] - len(np.unique(data["pick_station"]))
+    if silent:
+        text = f"{silent} of {data.sizes['station']} stations have no pick"
+        found.append(Finding("info", text, "stations"))
+    return found
+
+
+def sections(result: Result) -> list[Section]:
+    """Map with uncertainty, record sections, recall against number of detections."""
+    from craton.report.association import association_sections
+
+    return association_sections(result)
+
+
+def answer(result: Result) -> list[tuple[str, bool]]:
+    """The example's events are known: most are found, few others, and they lie where they are."""
+    name = result.selected
+    recall, precision = (result.score(name, m).score for m in ("recall", "precision"))
+    error = result.score(name, "location_error").score
+    calibration = result.score(name, "calibration_error").score
+    return [
+        (f"{recall:.2f} of the events are found, at least 0.7", recall >= 0.7),
+        (f"{precision:.2f} of the detections are real, at least 0.7", precision >= 0.7),
+        (f"the median location error is {error:.1f} km, at most 4", error <= 4.0),
+        (f"the probabilities are off by {calibration:.2f}, at most 0.15", calibration <= 0.15),
+    ]
+
+
+TASK = Task(
+    name="phase-association",
+    title="Events from seismic picks, each with the probability that it is real",
+    domain="seismology",
+    config=AssociationConfig,
+    load=load,
+    resolve=resolve,
+    samples=samples,
+    splitter=splitter,
+    models={"graph": GraphAssociator()},
+    baselines={"physics": PhysicsAssociator()},
+    baseline="physics",
+    metrics=metrics,
+    calibrator=calibrator,
+    checks=checks,
+    sections=sections,
+    products={".csv": write_detections, ".xml": write_detections, ".quakeml": write_detections},
+    answer=answer,
+    blend=False,
+    references=(
+        "Arora, Russell and Sudderth 2013, doi:10.1785/0120120107",
+        "McBrearty and Beroza 2023, doi:10.1785/0120220182",
+        "Zhu et al. 2022, doi:10.1029/2021JB023249",
+        "Kennett and Engdahl 1991, doi:10.1111/j.1365-246X.1991.tb06724.x",
+    ),
+)
