@@ -167,7 +167,7 @@ def picking_findings(data: xr.Dataset, where: str) -> list[Finding]:
     known = np.isfinite(arrival[~quiet])
     text = (
         f"{len(known)} windows of {waves.shape[-1] / data.attrs['sampling_rate']:g} s with "
-        f"{known[:, 0].sum()} P and {known[:, 1].sum()} S picks, {int(quiet.sum())} of noise"
+        f"{known[:, 0].sum()} P and {known[:, 1].sum()} S picks"
     )
     found = [Finding("info", text, "windows")]
     waves = waves[~quiet]
