@@ -105,7 +105,10 @@ def main() -> None:
     warm_up(given.model)
     for series in given.series:
         found = measure(series, given.model, given.days)
-        kept[f"{series}, {given.model}, {given.days:g} days"] = {**found, "hardware": provenance.hardware()}
+        kept[f"{series}, {given.model}, {given.days:g} days"] = {
+            **found,
+            "hardware": provenance.hardware(),
+        }
         print(json.dumps(found, indent=1), flush=True)
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from craton.conformance import check_task
@@ -93,3 +94,14 @@ def test_an_answer_that_does_not_come_back_is_found():
 @pytest.mark.parametrize("products", [{}, {".csv": lambda predicted, samples, path: None}])
 def test_a_product_that_is_not_written_is_found(products):
     assert "every product is written" in failed(dataclasses.replace(QUICK, products=products))
+
+
+def test_a_target_among_the_inputs_is_found_in_tasks_with_issue_times_too():
+    def leaky(data, config, future):
+        found = honest_samples(data, config, future)
+        label = np.unique(found.data["class"].to_numpy(), return_inverse=True)[1]
+        index = found.index.assign(t0=pd.Timestamp("2020-01-01") + pd.to_timedelta(label * 0, "D"))
+        changed = found.data.assign(a=("row", label.astype(float)))
+        return dataclasses.replace(found, data=changed, index=index)
+
+    assert "inputs are blind to their target" in failed(dataclasses.replace(QUICK, samples=leaky))

@@ -115,7 +115,7 @@ class _Suite:
         when = first if forward else t0.sort_values().iloc[len(t0) // 2]
         changed = _altered_after(self.data, when.to_datetime64())
         if changed is None:
-            return "the data have no time coordinate"
+            return "not tested here: the data have no time coordinate; the target is, see the next"
         other = self.task.samples(changed, self.settings, False)
         mine = self.samples.take((t0 <= when).to_numpy())
         theirs = other.take(np.isin(other.index.index, mine.index.index))
@@ -125,7 +125,9 @@ class _Suite:
     def target_blind(self) -> str:
         """Alter the target; no input may change, unless it is the target's own past."""
         name = self.samples.target.name
-        if name not in self.data or self.samples.index["t0"].notna().any():
+        t0 = self.samples.index["t0"]
+        timed = t0.notna().any() and _altered_after(self.data, t0.min().to_datetime64()) is not None
+        if name not in self.data or timed:
             return "the target is a later part of the series (see the future)"
         values = self.data[name].to_numpy().copy()
         order = np.random.default_rng(0).permutation(len(values))

@@ -144,7 +144,18 @@ def _sound(samples: Samples, splitter: Splitter) -> list[Finding]:
 
 def _given(task: Task, data: Any) -> Task:
     """The same task on data that are in memory."""
-    return dataclasses.replace(task, load=lambda config: task.accept(data, config))
+
+    def accepted(config: Any) -> xr.Dataset:
+        found = task.accept(data, config)
+        if not isinstance(found, xr.Dataset):
+            raise DataError(
+                f"what is in memory is a {type(found).__name__}; {task.name} wants {task.dataset}",
+                where=IN_MEMORY,
+                fix="give a file, or such a dataset",
+            )
+        return found
+
+    return dataclasses.replace(task, load=accepted)
 
 
 def _judge_further(result: Result, progress: Progress) -> None:
@@ -156,7 +167,8 @@ def _judge_further(result: Result, progress: Progress) -> None:
         result.leaks = leak_audit(result, progress)
     result.seconds["leak audit"] = time.perf_counter() - start
     start = time.perf_counter()
-    result.explanation = explain(result, progress)
+    if result.run.explain:
+        result.explanation = explain(result, progress)
     result.seconds["explanation"] = time.perf_counter() - start
 
 

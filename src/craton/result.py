@@ -51,7 +51,7 @@ class RunConfig(Config):
     audit : bool
         Whether to run the leak audit.
     explain : int
-        Test samples used by explanations.
+        Test samples used by explanations; 0 for none.
     """
 
     task: str
@@ -64,7 +64,7 @@ class RunConfig(Config):
     level: float = pydantic.Field(0.95, gt=0.5, lt=1)
     tune: int = pydantic.Field(0, ge=0, le=10_000)
     audit: bool = True
-    explain: int = pydantic.Field(1000, ge=10)
+    explain: int = pydantic.Field(1000, ge=0)
 
     @classmethod
     def of(cls, task: str, values: Mapping[str, Any]) -> RunConfig:

@@ -265,3 +265,17 @@ def test_duplicates_marks_the_later_of_each_close_pair_only(tmp_path: Path) -> N
     catalog = read_catalog(write(tmp_path / "a.csv", "time,lat,lon,mag\n" + "\n".join(rows)))
     assert duplicates(catalog).tolist() == [False, True, False, False, False, True]
     assert not duplicates(catalog, seconds=0.05).any()
+
+
+def test_columns_that_are_not_used_are_told_and_one_that_is_missing_with_its_map(
+    tmp_path: Path,
+) -> None:
+    row = "2020-01-02T03:04:05Z,34,-117,3.1,8\n"
+    path = write(tmp_path / "a.csv", "time,lat,lon,mag,z\n" + row)
+    told = read_catalog(path).attrs["history"]
+    assert "columns not used: z" in told
+    assert "columns={depth: NAME}" in told
+    assert float(read_catalog(path, {"depth": "z"}).depth[0]) == 8.0
+    write(path, "time,lat,lon,size,z\n" + row)
+    with pytest.raises(DataError, match=r"columns=\{magnitude: NAME\}', NAME one of size, z$"):
+        read_catalog(path)

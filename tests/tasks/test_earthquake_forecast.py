@@ -174,6 +174,16 @@ def test_a_prediction_reads_another_catalogue_through_a_column_map(folder, csv):
     assert np.allclose(found["expected_count"], example["expected_count"], rtol=0.2)
 
 
+def test_a_frame_in_memory_is_read_as_a_csv_file_is(folder, csv):
+    columns = {"time": "Origin", "latitude": "Lat", "longitude": "Lon", "magnitude": "ML"}
+    frame = pd.read_csv(csv)
+    from_file = engine.predict(folder, csv, settings={"columns": columns})
+    from_frame = engine.predict(folder, frame, settings={"columns": columns})
+    np.testing.assert_array_equal(from_frame["expected_count"], from_file["expected_count"])
+    with pytest.raises(DataError, match=r"a dict; earthquake-forecast wants a pandas\.DataFrame"):
+        engine.predict(folder, {"time": []})
+
+
 def test_a_missing_column_is_named(folder, tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text("time,latitude,longitude\n2020-01-01,35,-117\n")

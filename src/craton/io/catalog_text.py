@@ -137,7 +137,7 @@ def _named_table(raw: pd.DataFrame, where: str, columns: Mapping[str, str]) -> p
             raise DataError(
                 f"there is no column for {variable}; {nearest(variable, known)}",
                 where=where,
-                fix=f'name it with a column map such as {{"{variable}": "{next(iter(known))}"}}',
+                fix=_map_hint(variable, known, found, taken),
             )
     table = pd.DataFrame({variable: raw[column] for variable, column in found.items()})
     if clock:
@@ -151,8 +151,19 @@ def _named_table(raw: pd.DataFrame, where: str, columns: Mapping[str, str]) -> p
         found["depth"] = metres
         table["depth"] = _in_km(raw[metres])
     came_from = {variable: str(column).strip() for variable, column in found.items()}
-    table.attrs.update(names=came_from, notes=[])
+    unused = [n for n in known if n not in {*came_from.values(), *clock.values()}]
+    note = f"columns not used: {', '.join(unused)}"
+    if "depth" not in table and unused:
+        note += "; if one is a depth in km, name it: --set 'columns={depth: NAME}'"
+    table.attrs.update(names=came_from, notes=[note] if unused else [])
     return _without_magnitude(table) if "eventid" in lower else table
+
+
+def _map_hint(
+    variable: str, known: Mapping[str, Any], found: Mapping[str, Any], taken: set[str]
+) -> str:
+    free = [n for n, column in known.items() if column not in found.values() and n not in taken]
+    return f"name it: --set 'columns={{{variable}: NAME}}', NAME one of {', '.join(free) or 'none'}"
 
 
 def _check_map(columns: Mapping[str, str], known: Mapping[str, Any], where: str) -> None:

@@ -33,7 +33,7 @@ from craton.forecast_tables import (
     write_table,
 )
 from craton.forecast_words import write_words
-from craton.io.catalog import read_catalog
+from craton.io.catalog import catalog_from_text, read_catalog
 from craton.io.fdsn import PREFIX, read_fdsn
 from craton.io.forecast_cells import Outline, bounding_outline, in_cells
 from craton.issue import issue_time, parse_time
@@ -123,6 +123,13 @@ def load(config: EarthquakeConfig) -> xr.Dataset:
         return read_fdsn(config.data)
     path, _ = _protocol(config)
     return read_catalog(path, config.columns or None)
+
+
+def accept(data: Any, config: EarthquakeConfig) -> xr.Dataset:
+    """Take a table in memory as if it were a CSV file."""
+    if isinstance(data, pd.DataFrame):
+        return catalog_from_text(data.to_csv(index=False), "the frame", config.columns or None)
+    return data  # type: ignore[no-any-return]
 
 
 def checks(data: xr.Dataset, config: EarthquakeConfig) -> list[Finding]:
@@ -294,6 +301,9 @@ TASK = Task(
     domain="seismology",
     config=EarthquakeConfig,
     load=load,
+    accept=accept,
+    dataset="a pandas.DataFrame with the columns of a CSV file, or a catalogue as "
+    "craton.io.catalog.read_catalog gives it",
     resolve=resolve,
     samples=samples,
     splitter=splitter,
