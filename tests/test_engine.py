@@ -398,3 +398,8 @@ def test_drift_finds_the_variable_that_was_shifted() -> None:
     assert found.loc["b", "statistic"] == 1 and found.loc["a", "statistic"] == 0
     low, high = np.percentile(x[:, 1], [25, 75])
     assert found.loc["b", "shift"] == pytest.approx(5 / (high - low), rel=1e-5)
+
+
+def test_explanations_can_be_left_out(tmp_path: Path) -> None:
+    assert started(tmp_path / "run", explain=0).explanation is None
+    assert "Explanations were switched off" in (tmp_path / "run/report.html").read_text()

@@ -142,5 +142,6 @@ def _limits(result: Result) -> str:
     )
     if result.leaks is not None:
         warned = [f for f in result.leaks.findings if f.level != "info"]
-        lines += [f"- Leak audit, {f.where}: {f.text}." for f in warned]
+        of = f"Leak audit (of '{result.leaks.probe}', no verdict on the chosen model)"
+        lines += [f"- {of}, {f.where}: {f.text}." for f in warned]
     return "\n".join(lines)

@@ -106,6 +106,7 @@ def context(result: Result, page: _Page | None = None) -> dict[str, Any]:
     if audit is not None:
         drawn = judged.leak_picture(audit, result)
         shown["audit"] = {
+            "probe": audit.probe,
             "findings": audit.findings,
             "figures": [] if drawn is None else [page.figure(*drawn)],
             "numbers": table(audit.numbers),
