@@ -251,11 +251,11 @@ def test_an_interrupt_keeps_what_was_computed(craton, monkeypatch, tmp_path):
     command = ("run", "table-classification", *sets, "--out", "run")
     fit, fits = judge.Judge._fit, []
 
-    def counted(self, name, train, key, where):
+    def counted(self, name, *given, **told):
         fits.append(name)
         if len(fits) == 8:
             raise KeyboardInterrupt
-        return fit(self, name, train, key, where)
+        return fit(self, name, *given, **told)
 
     monkeypatch.setattr(judge.Judge, "_fit", counted)
     code, said = craton(*command)

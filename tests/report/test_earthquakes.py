@@ -10,13 +10,8 @@ from craton.result import RunConfig
 from craton.tasks.earthquake_forecast import TASK
 
 QUICK = {
-    "horizon": 30.0, "cell": 0.5, "bootstrap": 100, "folds": 2, "audit": False, "explain": 10,
-    "simulations": 300,
-    "models": {
-        "etas": {"catalogs": 50},
-        "etas-kernel-background": {"catalogs": 50},
-        "etas-neural": {"hidden": 8, "steps": 20, "catalogs": 20},
-    },
+    **TASK.quick, "bootstrap": 100, "folds": 2, "audit": False, "explain": 10,
+    "models": {**TASK.quick["models"], "etas": {"gains": True, "catalogs": 50}},
 }  # fmt: skip
 
 

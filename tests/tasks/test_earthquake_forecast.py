@@ -18,15 +18,7 @@ from craton.models.physics.etas_parameters import FITTED
 from craton.result import RunConfig
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig, _recovered
 
-QUICK = {
-    "horizon": 30.0, "cell": 0.5, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10,
-    "simulations": 200,
-    "models": {
-        "etas": {"gains": False, "catalogs": 50},
-        "etas-kernel-background": {"catalogs": 50},
-        "etas-neural": {"hidden": 8, "steps": 20, "catalogs": 20},
-    },
-}  # fmt: skip
+QUICK = {**TASK.quick, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10}
 
 
 @pytest.fixture(scope="module")

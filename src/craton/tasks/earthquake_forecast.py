@@ -331,7 +331,16 @@ TASK = Task(
     },
     answer=answer,
     coordinates_only="smoothed-seismicity",
-    quick={"horizon": 30.0, "cell": 0.5},
+    quick={
+        "horizon": 30.0,
+        "cell": 0.5,
+        "simulations": 200,
+        "models": {
+            "etas": {"gains": False, "catalogs": 50},
+            "etas-kernel-background": {"catalogs": 50},
+            "etas-neural": {"hidden": 8, "steps": 20, "catalogs": 20},
+        },
+    },
     references=(
         "Ogata 1998, doi:10.1023/A:1003403601725",
         "Zhuang, Ogata and Vere-Jones 2002, doi:10.1198/016214502760046925",
