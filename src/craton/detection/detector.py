@@ -23,8 +23,8 @@ from craton.io.problems import Problem
 from craton.models.nets.picker_input import PickerInput
 
 Progress = Callable[[int, int, str], None]
+# First sample, component, samples, and their time after the grid in ns.
 Arrival = tuple[int, int, NDArray[Any], int]
-"""First sample, component, samples, and their time after the grid in ns."""
 Sink = Callable[[Key, int, int, NDArray[Any]], None]
 
 
