@@ -76,8 +76,9 @@ def test_the_branching_ratio_is_near_that_of_the_world(world: tuple) -> None:
     model, past, _, _ = world
     simulation = _Simulation(model, PARAMETERS, past, (START, START + 30), 7.0, 10**6)
     truth = PARAMETERS.branching_ratio(7.0)
-    assert simulation.branching_ratio() == pytest.approx(truth, abs=0.15)
-    assert simulation.damping == 1.0
+    every = np.arange(past.time.size)
+    assert simulation.branching_ratios(every).mean() == pytest.approx(truth, abs=0.15)
+    assert (simulation.damping(every) == 1.0).all()
 
 
 def test_a_model_that_would_feed_on_itself_is_damped_but_not_its_history(world: tuple) -> None:
@@ -86,11 +87,38 @@ def test_a_model_that_would_feed_on_itself_is_damped_but_not_its_history(world: 
     wild.kappa.data[0] += 1.0
     simulation = _Simulation(wild, PARAMETERS, past, (START, START + 30), 7.0, 10**6)
     calm = _Simulation(model, PARAMETERS, past, (START, START + 30), 7.0, 10**6)
-    assert simulation.branching_ratio() > 1
-    assert simulation.branching_ratio() * simulation.damping == pytest.approx(CRITICAL)
+    some = np.arange(5)
+    assert (simulation.branching_ratios(some) > 1).all()
+    np.testing.assert_allclose(
+        simulation.branching_ratios(some) * simulation.damping(some), CRITICAL
+    )
     np.testing.assert_allclose(simulation.history.level, np.e * calm.history.level, rtol=1e-5)
     events, _ = simulation.run(density, 20, np.random.default_rng(0))
     assert events.time.size < 10**6
+
+
+def test_a_line_that_would_feed_on_itself_is_damped_though_the_others_are_not(world: tuple) -> None:
+    model, past, density, _ = world
+    odd = NeuralEtas(past.features.shape[1], PARAMETERS.gamma, Network(hidden=1))
+    odd.load_state_dict({k: v for k, v in model.state_dict().items() if "hidden" not in k and
+                         "last" not in k}, strict=False)  # fmt: skip
+    # one unit that is on for the events with a large first feature alone, and doubles kappa twice
+    odd.hidden.weight.data.zero_()
+    odd.hidden.weight.data[0, 0] = 50.0
+    first = past.features[:, 0]
+    high = float(np.quantile(first, 0.9))
+    spread, centre = (float(getattr(odd, k)[0]) for k in ("spread", "centre"))
+    odd.hidden.bias.data[0] = -50.0 * (high - centre) / spread
+    odd.last.weight.data.zero_()
+    odd.last.weight.data[0, 0], odd.last.bias.data[0] = 1.0, 1.0
+    simulation = _Simulation(odd, PARAMETERS, past, (START, START + 30), 7.0, 10**6)
+    every = np.arange(past.time.size)
+    ratio, factor = simulation.branching_ratios(every), simulation.damping(every)
+    assert ratio.max() > 1.5 > CRITICAL > np.median(ratio)
+    np.testing.assert_allclose((ratio * factor)[ratio > CRITICAL], CRITICAL)
+    assert (factor[ratio < CRITICAL] == 1.0).all()
+    events, _ = simulation.run(density, 20, np.random.default_rng(0))
+    assert events.time.size < 10**5
 
 
 def test_forecasts_on_an_etas_world_agree_with_etas(world: tuple) -> None:

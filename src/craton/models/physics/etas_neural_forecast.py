@@ -1,9 +1,9 @@
 """Forecasts of the neural ETAS model: catalogues simulated forward, counts by cell.
 
 Triggering that grows with magnitude nearly as fast as events become rare can feed on itself, though
-nothing like it was seen. The offspring of simulated events are therefore scaled down where the mean
-number of offspring, over past events and magnitudes, would exceed `CRITICAL`; those of the events
-that did happen never are.
+nothing like it was seen, and the line of one past event may do so though the mean of all does not.
+The offspring of simulated events are therefore scaled down where the mean number of offspring in
+their line, over magnitudes, would exceed `CRITICAL`; those of the events that did happen never are.
 
 What happens near a simulated event is as uncertain as the event itself, so its features are those
 of the past event that it descends from, with its own magnitude: a background event takes those of
@@ -195,28 +195,35 @@ class _Simulation:
         n = past.time.size
         none = np.full(n, -1, np.int64)
         events = Catalogs(none, past.time, past.x, past.y, past.magnitude, none, none)
-        self.damping = 1.0
-        self.history = self.weigh(events, np.arange(n))
-        self.damping = min(1.0, CRITICAL / max(self.branching_ratio(), 1e-9))
+        self.factor = np.full(n, np.nan)
+        self.history = self.weigh(events, np.arange(n), damped=False)
 
-    def branching_ratio(self, most: int = 200, steps: int = 30) -> float:
-        """Mean number of direct offspring, over past events and the magnitudes to `m_max`."""
-        like = np.unique(np.linspace(0, self.past.time.size - 1, most).astype(int))
+    def branching_ratios(self, like: Ints, steps: int = 30) -> Floats:
+        """Mean number of direct offspring of these past events, over magnitudes to `m_max`."""
         edges = np.linspace(0.0, self.m_max - self.base.mc, steps + 1)
         chance = -np.diff(np.exp(-self.base.beta * edges))
-        total = 0.0
+        total = np.zeros(like.size)
         for excess, share in zip((edges[:-1] + edges[1:]) / 2, chance / chance.sum(), strict=True):
             features = with_excess(self.past.features[like], np.full(like.size, excess))
             level, table, u, v = self.model.weights(features, np.full(like.size, excess))
-            total += float(share) * float((level * (u * (v @ table.T)).sum(axis=1)).mean())
+            total += float(share) * level * (u * (v @ table.T)).sum(axis=1)
         return total
 
-    def weigh(self, events: Catalogs, like: Ints) -> _Weighted:
-        """Evaluate the network; of the history first, which is not damped."""
+    def damping(self, like: Ints) -> Floats:
+        """What the offspring of each event are scaled down by, so that its line dies out."""
+        new = np.unique(like)
+        new = new[np.isnan(self.factor[new])]
+        if new.size:
+            ratio = np.maximum(self.branching_ratios(new), 1e-9)
+            self.factor[new] = np.minimum(1.0, CRITICAL / ratio)
+        return self.factor[like]
+
+    def weigh(self, events: Catalogs, like: Ints, damped: bool = True) -> _Weighted:
+        """Evaluate the network; the offspring of the history are not damped."""
         excess = events.magnitude - self.base.mc
         features = with_excess(self.past.features[like], excess)
         level, self.table, u, v = self.model.weights(features, excess)
-        return _Weighted(events, like, self.damping * level, u, v)
+        return _Weighted(events, like, self.damping(like) * level if damped else level, u, v)
 
     def by_scale(self, given: _Weighted, window: tuple[float, float]) -> Floats:
         """Unscaled weight of each time scale of each event in a window."""
