@@ -188,7 +188,6 @@ def fit(
     delta_m: float = 0.0,
     beta: float | None = None,
     start: EtasParameters | None = None,
-    start_background: KernelDensity | None = None,
     rounds: int = 3,
     max_branching: float = 0.999,
     neighbours: int = 5,
@@ -224,8 +223,6 @@ def fit(
         Exponent of magnitudes; by default its maximum-likelihood estimate from the targets.
     start : EtasParameters, optional
         Where to start from.
-    start_background : KernelDensity, optional
-        Kernel density to start from, of an earlier fit; it is then re-estimated once.
     rounds : int
         Fits with a re-estimated kernel density.
     max_branching : float
@@ -282,8 +279,6 @@ def fit(
     current = start or first_guess(index.size, uniform.area, window, beta, mc)
     current = replace(current, beta=beta, mc=mc)
     again = rounds if adaptive or completeness is not None or anisotropy is not None else 0
-    if start_background is not None and adaptive:
-        again, own = min(again, 1), start_background.at_other_points(x, y)
     ellipses = None if anisotropy is None else anisotropy.ellipses(events)
     evaluations = 0
     for turn in range(again + 1):

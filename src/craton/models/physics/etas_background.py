@@ -219,16 +219,6 @@ class KernelDensity:
         value *= self.weight.sum() / np.maximum(self.weight.sum() - self.weight, 1e-300)
         return np.asarray(value + self.uniform_share / self.area)
 
-    def at_other_points(self, x: Floats, y: Floats) -> Floats:
-        """Density at points; where one is the place of an event, without that event's kernel."""
-        value = self.at(x, y)
-        distance, nearest = cKDTree(np.column_stack([self.x, self.y])).query(
-            np.column_stack([x, y])
-        )
-        own = self.weight[nearest] / (2.0 * math.pi * self.bandwidth[nearest] ** 2)
-        flat = self.uniform_share / self.area
-        return np.where(distance < 1e-9, np.maximum(value - own, flat), value)
-
     def in_cells(self, cells: Floats) -> Floats:
         """Probability of each cell: exact inside the region, to about 1 % where its border cuts."""
         cells = np.ascontiguousarray(cells, float)
