@@ -27,6 +27,7 @@ lint: setup
 	$(BIN)/mypy
 
 docs: setup
+	rm -rf docs/gallery/_auto
 	$(BIN)/python docs/make_pages.py
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
