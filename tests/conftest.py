@@ -4,6 +4,12 @@ import os
 import sys
 
 import pytest
+from hypothesis import settings
+
+# The same examples in each run, so that a change alone decides whether the tests pass;
+# CRATON_FUZZ=1 looks for new ones (with `-m hypothesis`, again and again).
+settings.register_profile("steady", derandomize="CRATON_FUZZ" not in os.environ)
+settings.load_profile("steady")
 
 # Tests run side by side: threads of one worker would only wait for those of the other.
 for _name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):

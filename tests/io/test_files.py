@@ -168,3 +168,10 @@ def test_a_file_is_required_to_be_a_file_with_something_in_it(tmp_path: Path) ->
         require_file(tmp_path / "a")
     (tmp_path / "a").write_text("x")
     assert require_file(str(tmp_path / "a")) == tmp_path / "a"
+
+
+@pytest.mark.parametrize("text", ["\n", " \t", "\x1f", "\ufeff", "\x85"])
+def test_a_text_of_spaces_alone_is_empty(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match="is empty"):
+        read_text(tmp_path / "a", encoding="utf-8-sig")

@@ -112,9 +112,10 @@ def read_text(path: str | Path, *, encoding: str = "utf-8", limit: int = MAX_BYT
         raise DataError(
             f"is larger than {limit} bytes", where=str(path), fix="cut it into smaller files"
         )
-    if not raw.strip():
+    text = str(raw.decode(encoding, errors="replace"))
+    if not text.strip():
         raise DataError("is empty", where=str(path), fix="give a file with data in it")
-    return str(raw.decode(encoding, errors="replace"))
+    return text
 
 
 def require_file(path: str | Path) -> Path:
