@@ -114,6 +114,20 @@ class Conditioner:
         return [(first, found)]
 
 
+def memory(filter_: Filter | None, rate: float) -> float:
+    """Seconds after which a filter has forgotten how it began, to one part in 1e9.
+
+    Examples
+    --------
+    >>> round(memory(Filter(low=1.0, high=45.0, corners=3), 100.0), 1)
+    6.6
+    """
+    if filter_ is None:
+        return 0.0
+    poles = signal.sos2zpk(_sections(filter_, rate))[1]
+    return float(np.log(1e-9) / np.log(np.abs(poles).max()) / rate)
+
+
 def _sections(filter_: Filter, rate: float) -> NDArray[Any]:
     corners = [f for f in (filter_.low, filter_.high) if f is not None]
     kind = "bandpass" if len(corners) == 2 else "highpass" if filter_.low else "lowpass"

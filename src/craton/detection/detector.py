@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from craton.detection.conditioning import Conditioner
+from craton.detection.conditioning import Conditioner, memory
 from craton.detection.peaks import Peaks, Pick, table
 from craton.detection.record import BILLION, Key, Part, blocks, sample_time
 from craton.detection.runner import Net, Runner
@@ -26,6 +26,8 @@ Progress = Callable[[int, int, str], None]
 # First sample, component, samples, and their time after the grid in ns.
 Arrival = tuple[int, int, NDArray[Any], int]
 Sink = Callable[[Key, int, int, NDArray[Any]], None]
+RESAMPLING_S = 10.0
+"""Seconds that resampling looks back at most, for channels of 1 Hz or more."""
 
 
 class Detector:
@@ -136,6 +138,33 @@ class Detector:
                 rows += self._rows(key, phase, peaks.close())
             self._tell(key, station)
         return table(rows)
+
+    @property
+    def delay(self) -> float:
+        """Seconds after a time, at most, whose samples its score waits for."""
+        return (self.layout.length - self.layout.front) / float(self.rate)
+
+    @property
+    def context(self) -> float:
+        """Seconds before a time whose samples its score depends on, but for rounding.
+
+        A feed that is given again from so long before `settled` on goes on as if it had never been
+        broken off.
+        """
+        windows = (self.layout.length + self.layout.step) / float(self.rate)
+        return windows + memory(self.wants.filter, float(self.rate)) + RESAMPLING_S
+
+    def settled(self) -> dict[Key, dict[str, int]]:
+        """Time, in ns, before which no pick of a phase can come any more, by instrument."""
+        found: dict[Key, dict[str, int]] = {}
+        for key, station in self.stations.items():
+            if station.base is None:
+                continue
+            for phase, peaks in self.peaks[key].items():
+                at = station.out if peaks.open is None else peaks.open[0]
+                time = sample_time(at, self.rate) + station.offset(at)
+                found.setdefault(key, {})[phase] = time
+        return found
 
     def _block(self, parts: list[Part]) -> list[tuple[Any, ...]]:
         """Take the parts of a block, station by station, and run the windows that are complete."""

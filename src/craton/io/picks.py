@@ -99,6 +99,13 @@ def write_picks(picks: pd.DataFrame, path: str | Path) -> None:
     _write(picks[[*PICK_COLUMNS, *rest]], path)
 
 
+def picks_text(picks: pd.DataFrame, *, header: bool = False) -> str:
+    """Picks as the lines of `write_picks`, to be appended to a file."""
+    _require(picks, PICK_COLUMNS, "the picks")
+    text = _as_text(picks[list(PICK_COLUMNS)])
+    return str(text.to_csv(index=False, header=header, lineterminator="\n"))
+
+
 def unknown_stations(picks: pd.DataFrame, stations: pd.DataFrame) -> list[Problem]:
     """Name the stations of picks that are not in a list of stations.
 
@@ -264,14 +271,19 @@ def _require(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
 
 
 def _write(table: pd.DataFrame, path: str | Path) -> None:
+    table = _as_text(table)
+    with atomic(path) as part:
+        table.to_csv(part, index=False)
+
+
+def _as_text(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     for name in table.columns:
         if table[name].dtype.kind == "M":
             table[name] = iso(table[name].to_numpy())
         elif name in ("probability", "magnitude", "depth_km"):
             table[name] = six_digits(table[name].to_numpy())
-    with atomic(path) as part:
-        table.to_csv(part, index=False)
+    return table
 
 
 def _of_csv(text: str, path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
