@@ -8,7 +8,7 @@ import pytest
 
 from craton import engine, loaded
 from craton.errors import DataError
-from craton.monitor import drift, new_rows, trained_on
+from craton.monitor import drift, is_no_worse, new_rows, trained_on
 from craton.result import RunConfig
 from craton.samples import Samples, make_index
 from craton.task import Task
@@ -74,3 +74,16 @@ def test_the_new_is_scored_first_and_a_challenger_that_is_not_worse_is_promoted(
     if found.promoted:
         with pytest.raises(DataError, match="none of the 480 samples is newer"):
             engine.update(tmp_path / "run", "unused", task=whole)
+
+
+@pytest.mark.parametrize(
+    ("gain", "low", "high", "promoted"),
+    [
+        (0.1, -1.0, 1.0, True),
+        (-0.1, -0.5, 0.3, True),  # within the standard error, 0.2
+        (-0.3, -0.7, 0.1, False),
+        (-0.1, float("nan"), float("nan"), False),
+    ],
+)
+def test_a_challenger_may_lose_by_the_standard_error_at_most(gain, low, high, promoted):
+    assert is_no_worse(gain, low, high) == promoted

@@ -179,6 +179,7 @@ def predict(
     *,
     task: Task | None = None,
     settings: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
 ) -> xr.Dataset:
     """Predict with a bundle: the field's own format in, the field's own format out.
 
@@ -193,6 +194,8 @@ def predict(
         File to write; its ending chooses the format, one of the task's products.
     task, settings
         See `load`.
+    progress : callable
+        Called as ``progress(done, total, text)`` where the data are predicted piece by piece.
 
     Returns
     -------
@@ -218,6 +221,10 @@ def predict(
         )
     if place == IN_MEMORY:
         found = dataclasses.replace(found, task=_given(found.task, data))
+    elif place is not None:
+        long = found.task.piecewise(found, place, None if out is None else Path(out), progress)
+        if long is not None:
+            return long.assign_attrs(found.origin)
     raw = found.task.load(found.config)
     errors = [f for f in check_dataset(raw) if f.level == "error"]
     if errors:
@@ -274,9 +281,10 @@ def update(
 
     `data` is the whole record, old and new. New samples are those later than, or of other groups
     than, what the bundle was trained on. The champion is scored on all of them as they came. The
-    challenger is refitted with the first part of the new blocks and both are compared on the rest;
-    only a challenger whose gain's interval is not wholly below zero, and whose gain is not
-    negative, replaces the bundle in `out` (by default the bundle itself).
+    challenger is refitted with the first part of the new blocks and both are compared on the rest.
+    Unless it loses there by more than a standard error (a quarter of the width of the gain's 95 %
+    interval), it is refitted on all data and replaces the bundle in `out` (by default the bundle
+    itself).
 
     Raises
     ------

@@ -107,6 +107,13 @@ class Model(ABC):
         """Take a state of before as the start of the next fit; ignored by default."""
         return self
 
+    def steady(self) -> Self:
+        """This model with less chance in what it predicts, to compare it on few samples.
+
+        A model that simulates gives a copy with more simulations; the others give themselves.
+        """
+        return self
+
     @abstractmethod
     def predict(self, samples: Samples) -> xr.Dataset:
         """Predict; the result has the dimension `sample` and no missing value."""

@@ -43,6 +43,14 @@ class Blend(Model):
             model.fit(train, dataclasses.replace(fitting, checkpoint=own))
         return self
 
+    def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        for name, model in self.members.items():
+            model.start_from(sub_state(arrays, f"member.{name}"))
+        return self
+
+    def steady(self) -> Self:
+        return type(self)({n: m.steady() for n, m in self.members.items()}, self.weights)
+
     def predict(self, samples: Samples) -> xr.Dataset:
         return mix({n: self.members[n].predict(samples) for n in self.weights}, self.weights)
 

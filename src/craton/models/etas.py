@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from craton.config import Config
 from craton.models.base import Fitting, State, need
 from craton.models.physics.etas import fit as fit_etas
+from craton.models.physics.etas_background import KernelDensity
 from craton.models.physics.etas_forecast import forecast_windows
 from craton.models.physics.etas_options import OPTIONS, option_gains
 from craton.models.physics.etas_parameters import EtasParameters, Events
@@ -62,6 +63,7 @@ class ETAS(PointProcess):
         seed: int = 0
 
     start: EtasParameters | None = None
+    earlier: KernelDensity | None = None
     errors: Floats | None = None
     """Standard errors of `FITTED`, beta and the branching ratio up to `M_MAX`, if known."""
     gains: Floats | None = None
@@ -69,6 +71,9 @@ class ETAS(PointProcess):
 
     def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         self.start = EtasParameters(*(float(v) for v in arrays["parameters"]))
+        density = density_from(arrays)
+        if isinstance(density, KernelDensity) and np.isfinite(density.number):
+            self.earlier = density
         return self
 
     def _learn(
@@ -90,7 +95,7 @@ class ETAS(PointProcess):
         found = fit_etas(
             columns, learn, window,
             mc=region.mc, region=region.outline, background=self.config.background,
-            delta_m=region.delta_m, start=self.start,
+            delta_m=region.delta_m, start=self.start, earlier=self.earlier,
             errors=self.start is None, progress=progress,
         )  # fmt: skip
         self.parameters, self.density, self.errors = found.parameters, found.background, None

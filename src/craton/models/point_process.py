@@ -103,6 +103,10 @@ class PointProcess(Model):
         self._learn(events, learn, window, region, fitting)
         return self
 
+    def steady(self) -> Self:
+        catalogs = getattr(self.config, "catalogs", 0)
+        return self.replace(catalogs=5 * catalogs).with_state(self.state()) if catalogs else self
+
     def predict(self, samples: Samples) -> xr.Dataset:
         inputs, region = samples.inputs(), Region.of(samples)
         self._ready(region)
@@ -295,7 +299,7 @@ def issue_seed(start: float) -> int:
 def density_state(density: Density) -> State:
     if isinstance(density, KernelDensity):
         points = np.stack([density.x, density.y, density.bandwidth, density.weight])
-        share = np.array([density.uniform_share])
+        share = np.array([density.uniform_share, density.number])
         return {"outline": density.polygon, "points": points, "uniform_share": share}
     assert isinstance(density, UniformDensity)
     return {"outline": density.polygon}
@@ -305,8 +309,8 @@ def density_from(arrays: Mapping[str, NDArray[Any]]) -> Density:
     if "points" not in arrays:
         return UniformDensity.of(arrays["outline"])
     x, y, bandwidth, weight = np.ascontiguousarray(arrays["points"])
-    share = float(arrays["uniform_share"][0])
-    return KernelDensity(x, y, bandwidth, weight, share, arrays["outline"])
+    share, *number = (float(v) for v in arrays["uniform_share"])
+    return KernelDensity(x, y, bandwidth, weight, share, arrays["outline"], *number)
 
 
 def _dataset(windows: list[Window], samples: Samples, region: Region) -> xr.Dataset:

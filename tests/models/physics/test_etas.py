@@ -174,6 +174,23 @@ def test_declustering_finds_the_background_and_beats_the_uniform_one() -> None:
     assert np.corrcoef(found, truth)[0, 1] > 0.8
 
 
+def test_a_fit_that_goes_on_from_an_earlier_background_ends_where_one_from_scratch_ends() -> None:
+    events, targets = synthetic(1, 3500)
+    known = events.time < 3450
+    part = Events(*(v[known] for v in events))
+    arguments = dict(mc=3.0, region=region(), background="kernel", rounds=2)
+    old = fit(part, targets[known], (500, 3450), **arguments)
+    new = fit(events, targets, (500, 3500), start=old.parameters, earlier=old.background,
+              **arguments)  # fmt: skip
+    scratch = fit(events, targets, (500, 3500), **arguments)
+    assert new.evaluations <= 5 < scratch.evaluations
+    assert new.log_likelihood == pytest.approx(scratch.log_likelihood, abs=5.0)
+    for name in ("log10_mu", "a", "log10_c", "rho"):
+        assert getattr(new.parameters, name) == pytest.approx(
+            getattr(scratch.parameters, name), abs=0.02
+        )
+
+
 def test_useless_events_and_settings_are_refused() -> None:
     e = history(600)
     with pytest.raises(DataError, match="at least 20"):

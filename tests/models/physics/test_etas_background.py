@@ -59,3 +59,15 @@ def test_the_density_at_an_event_leaves_the_event_out() -> None:
     )
     expected = parts[keep].sum() * w.sum() / w[keep].sum() + 0.01 / density.area
     assert density.at_own_points()[7] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_kernel_density_gives_back_the_weights_that_it_was_made_of() -> None:
+    rng = np.random.default_rng(2)
+    x, y, w = rng.uniform(20, 180, 60), rng.uniform(20, 130, 60), rng.random(60)
+    x[5], y[5] = x[30], y[30]  # two events at one place
+    density = KernelDensity.from_points(x, y, w, (0, 200, 0, 150))
+    asked = np.append(x, 1.0), np.append(y, 2.0)
+    found = density.weights_at(*asked)
+    assert found[:60] == pytest.approx(w)
+    assert np.isnan(found[60])
+    assert 0.8 * w.sum() < density.number < w.sum()  # some spills over the edge

@@ -85,6 +85,21 @@ def test_simulated_magnitudes_and_distances_follow_their_laws() -> None:
     )
 
 
+def test_even_magnitudes_keep_their_law_and_their_productivity_scatters_less() -> None:
+    rng = np.random.default_rng(3)
+    drawn = [[draw_magnitudes(PARAMETERS, 8.0, rng, 1000, even) for _ in range(50)]
+             for even in (False, True)]  # fmt: skip
+    for m in drawn:
+        assert (np.concatenate(m) >= 4.0).mean() == pytest.approx(
+            survival(PARAMETERS, 8.0, 4.0), rel=0.05
+        )
+    plain, even = (np.std([PARAMETERS.productivity(m).mean() for m in part]) for part in drawn)
+    assert even < 0.6 * plain
+    assert draw_magnitudes(PARAMETERS, 8.0, rng, 0, True).size == 0
+    # their order tells nothing
+    assert abs(np.corrcoef(drawn[1][0], np.arange(1000))[0, 1]) < 0.1
+
+
 def test_an_explosive_model_is_refused_with_its_branching_ratio() -> None:
     wild = replace(PARAMETERS, log10_k0=-1.2, a=3.0)
     with pytest.raises(ModelError, match="branching ratio"):

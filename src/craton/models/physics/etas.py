@@ -188,6 +188,7 @@ def fit(
     delta_m: float = 0.0,
     beta: float | None = None,
     start: EtasParameters | None = None,
+    earlier: KernelDensity | None = None,
     rounds: int = 3,
     max_branching: float = 0.999,
     neighbours: int = 5,
@@ -223,6 +224,10 @@ def fit(
         Exponent of magnitudes; by default its maximum-likelihood estimate from the targets.
     start : EtasParameters, optional
         Where to start from.
+    earlier : KernelDensity, optional
+        Background of a fit, with the parameters `start`, on a part of these events: for a kernel
+        background, its events keep their weight, the others are weighed by it, and nothing is
+        repeated. More rounds would draw the background further into the clusters.
     rounds : int
         Fits with a re-estimated kernel density.
     max_branching : float
@@ -279,6 +284,12 @@ def fit(
     current = start or first_guess(index.size, uniform.area, window, beta, mc)
     current = replace(current, beta=beta, mc=mc)
     again = rounds if adaptive or completeness is not None or anisotropy is not None else 0
+    if adaptive and earlier is not None and completeness is None and anisotropy is None:
+        weight = _weights(earlier, current, events, index, window)
+        kernel = KernelDensity.from_points(
+            x, y, weight, region, neighbours=neighbours, min_bandwidth=min_bandwidth
+        )
+        chosen, own, again = kernel, kernel.at_own_points(), 0
     ellipses = None if anisotropy is None else anisotropy.ellipses(events)
     evaluations = 0
     for turn in range(again + 1):
@@ -321,6 +332,25 @@ def fit(
         current, chosen, found.share, found.value, index.size, evaluations, found.converged,
         spread, None if ellipses is None else ellipses.exponent,
     )  # fmt: skip
+
+
+def _weights(
+    earlier: KernelDensity,
+    p: EtasParameters,
+    events: Events,
+    index: NDArray[np.int64],
+    window: tuple[float, float],
+) -> Floats:
+    """Probability of each target of being background, that of new ones under an earlier fit."""
+    x, y = events.x[index], events.y[index]
+    weight = earlier.weights_at(x, y).copy()
+    new = np.isnan(weight)
+    if new.any():
+        some = np.isin(np.arange(events.time.size), index[new])
+        density = earlier.at(x[new], y[new])
+        problem = Problem.of(p, events, some, window, earlier.area, density)
+        weight[new] = problem.value(p, problem.sums(p))[2]
+    return weight
 
 
 def _told(

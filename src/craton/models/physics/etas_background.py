@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numba
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
@@ -125,6 +126,9 @@ class CellDensity:
 class KernelDensity:
     """Gaussians of adaptive width around events, cut off at the region, plus a uniform part.
 
+    `number` is the sum of the weights inside the region before they were scaled to an integral of
+    one: of background events, if the weights are probabilities.
+
     References
     ----------
     Zhuang, Ogata & Vere-Jones (2002), doi:10.1198/016214502760046925.
@@ -136,6 +140,7 @@ class KernelDensity:
     weight: Floats
     uniform_share: float
     polygon: Floats
+    number: float = math.nan
 
     @classmethod
     def from_points(
@@ -199,7 +204,19 @@ class KernelDensity:
         )
         polygon = as_polygon(region)
         mass = float((w * gauss_in_polygon(px, py, h, polygon)).sum())
-        return cls(px, py, h, (1 - uniform_share) * w / mass, uniform_share, polygon)
+        return cls(px, py, h, (1 - uniform_share) * w / mass, uniform_share, polygon, mass)
+
+    def weights_at(self, x: Floats, y: Floats) -> Floats:
+        """Weights, before they were scaled, of events at these places; NaN where it has none.
+
+        Of several events at one place the first is the first.
+        """
+        own = pd.DataFrame({"x": self.x, "y": self.y})
+        own["nth"] = own.groupby(["x", "y"]).cumcount()
+        own["weight"] = self.weight * self.number / (1 - self.uniform_share)
+        asked = pd.DataFrame({"x": x, "y": y})
+        asked["nth"] = asked.groupby(["x", "y"]).cumcount()
+        return asked.merge(own, how="left", on=["x", "y", "nth"])["weight"].to_numpy(float)
 
     @property
     def area(self) -> float:

@@ -28,6 +28,7 @@ from craton.models.physics.etas_mixture import TIME_SCALES, ZONES
 from craton.models.physics.etas_neural import NeuralEtas
 from craton.models.physics.etas_parameters import EtasParameters
 from craton.models.physics.etas_simulation import (
+    MANY,
     Catalogs,
     check_size,
     draw_magnitudes,
@@ -257,14 +258,14 @@ class _Simulation:
     ) -> tuple[Catalogs, Ints]:
         """Simulate; return events and the past event that each descends from."""
         start, end = self.window
-        mean = self.model.nu * (end - start)
+        mean, self.even = self.model.nu * (end - start), n >= MANY
         check_size(mean * n, self.max_events, self.base, self.m_max)
         counts = rng.poisson(mean, n)
         k = int(counts.sum())
         x, y, origin = background.sample_around(rng, k)
         founders = Catalogs(
             np.repeat(np.arange(n), counts), rng.uniform(start, end, k), x, y,
-            draw_magnitudes(self.base, self.m_max, rng, k), np.zeros(k, np.int64),
+            draw_magnitudes(self.base, self.m_max, rng, k, self.even), np.zeros(k, np.int64),
             np.full(k, -1, np.int64),
         )  # fmt: skip
         born, like = self.offspring(self.history, rng, n)
@@ -311,7 +312,7 @@ class _Simulation:
         born = Catalogs(
             catalog, np.minimum(time + delay, np.nextafter(end, start)),
             events.x[parent] + r * np.cos(angle), events.y[parent] + r * np.sin(angle),
-            draw_magnitudes(self.base, self.m_max, rng, k),
+            draw_magnitudes(self.base, self.m_max, rng, k, self.even),
             np.maximum(events.generation[parent], 0) + 1, np.full(k, -1, np.int64),
         )  # fmt: skip
         return born, given.like[parent]

@@ -39,12 +39,23 @@ class Catalogs(NamedTuple):
         return join([self._replace(parent=parent)], kept) if kept.size else self
 
 
+MANY = 100
+"""From so many catalogues on, magnitudes are drawn evenly over all of them."""
+
+
 def draw_magnitudes(
-    parameters: EtasParameters, m_max: float, rng: np.random.Generator, n: int
+    parameters: EtasParameters, m_max: float, rng: np.random.Generator, n: int, even: bool = False
 ) -> Floats:
-    """Draw from the exponential distribution between mc and `m_max`."""
+    """Draw from the exponential distribution between mc and `m_max`.
+
+    If `even`, one from each of n equal parts of the distribution, in random order: the few large
+    ones, which trigger most, then come as often as they should in all catalogues together.
+    """
     span = parameters.beta * (m_max - parameters.mc)
-    return np.asarray(parameters.mc - np.log1p(rng.random(n) * np.expm1(-span)) / parameters.beta)
+    share = rng.random(n)
+    if even and n:
+        share = (share + rng.permutation(n)) / n
+    return np.asarray(parameters.mc - np.log1p(share * np.expm1(-span)) / parameters.beta)
 
 
 def survival(parameters: EtasParameters, m_max: float, magnitude: float) -> float:
@@ -102,7 +113,8 @@ def simulate(
     Notes
     -----
     Times are drawn by inversion of the exact integral of the time kernel, distances by inversion
-    of the closed form.
+    of the closed form. The magnitudes of a generation in 100 catalogues or more are drawn evenly
+    over all of them (stratified), so that means over the catalogues converge sooner.
 
     Examples
     --------
@@ -126,7 +138,7 @@ def simulate(
             raise ConfigError("the history reaches into the window", fix="cut it at the start")
         longest = end - float(history.time[0])
     table = parameters.table(longest)
-    room = _Room(parameters, table, (start, end), m_max, max_events)
+    room = _Room(parameters, table, (start, end), m_max, max_events, n_catalogs >= MANY)
     parts = [_founders(room, background, n_catalogs, rng)]
     first = parts[0]
     if history is not None and history.time.size:
@@ -151,6 +163,11 @@ class _Room(NamedTuple):
     window: tuple[float, float]
     m_max: float
     max_events: int
+    even: bool
+
+    def magnitudes(self, rng: np.random.Generator, n: int) -> Floats:
+        """Draw magnitudes."""
+        return draw_magnitudes(self.parameters, self.m_max, rng, n, self.even)
 
     def reach(self, time: Floats, moment: float) -> Floats:
         """Integral of the time kernel of each event up to a moment."""
@@ -190,7 +207,7 @@ def _founders(room: _Room, background: Density, n: int, rng: np.random.Generator
         rng.uniform(start, end, k),
         x,
         y,
-        draw_magnitudes(p, room.m_max, rng, k),
+        room.magnitudes(rng, k),
         np.zeros(k, dtype=np.int64),
         np.full(k, -1, dtype=np.int64),
     )
@@ -249,7 +266,7 @@ def _born(
         time + delay,
         x + distance * np.cos(azimuth),
         y + distance * np.sin(azimuth),
-        draw_magnitudes(p, room.m_max, rng, k),
+        room.magnitudes(rng, k),
         generation,
         np.asarray(parent, dtype=np.int64),
     )
