@@ -59,7 +59,7 @@ class ETAS(PointProcess):
 
         background: Literal["uniform", "kernel"] = "uniform"
         gains: bool = False
-        catalogs: int = 200
+        catalogs: int = 500
         seed: int = 0
 
     start: EtasParameters | None = None

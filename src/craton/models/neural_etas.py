@@ -68,7 +68,7 @@ class NeuralETAS(PointProcess):
 
         hidden: int = 64
         steps: int = 400
-        catalogs: int = 100
+        catalogs: int = 200
         seed: int = 0
 
     start: State | None = None

@@ -58,41 +58,46 @@ def spread(
     numpy.ndarray, shape (groups, cells)
     """
     group = np.repeat(np.arange(bounds.size - 1), np.diff(bounds))
-    order = np.lexsort((x, group))
-    x, y, zone, mean = x[order], y[order], zone[order], mean[order]
+    order = np.argsort(x, kind="stable")
+    x, y, zone, mean, group = x[order], y[order], zone[order], mean[order], group[order]
     # log2 of mean times the normalised kernel without its power of r2 + D.
     with np.errstate(divide="ignore"):
         level = np.log2(mean * rho / np.pi) + rho * np.log2(zone)
     level = np.maximum(level, -900.0)
-    return np.asarray(_spread_kernel(x, y, zone, mean, level, rho, bounds, cells))
+    found = _spread_kernel(x, y, zone, mean, level, group, rho, bounds.size - 1, cells)
+    return np.ascontiguousarray(found.T)
+
+
+_FAR, _MIDDLE = 9.0, 2.5  # limits of (r**2 + D) / size**2 between the three ways to integrate
+_BLOCK = 512  # events at once: what they give stays in the nearest cache
 
 
 @jit(parallel=True)
 def _spread_kernel(
-    x: Floats, y: Floats, zone: Floats, mean: Floats, level: Floats, rho: float, bounds: Ints,
-    cells: Floats,
+    x: Floats, y: Floats, zone: Floats, mean: Floats, level: Floats, group: Ints, rho: float,
+    groups: int, cells: Floats,
 ) -> Floats:  # fmt: skip
-    out = np.zeros((bounds.size - 1, cells.shape[0]))
+    """Sums by cell and group; `x` is in order."""
+    out = np.zeros((cells.shape[0], groups))
     for k in numba.prange(cells.shape[0]):
-        for g in range(bounds.size - 1):
-            i, j = bounds[g], bounds[g + 1]
-            if j > i:
-                out[g, k] = _far(x[i:j], y[i:j], zone[i:j], level[i:j], rho, cells[k]) + _near(
-                    x[i:j], y[i:j], zone[i:j], mean[i:j], level[i:j], rho, cells[k]
-                )
+        part = np.empty(_BLOCK)
+        for i in range(0, x.size, _BLOCK):
+            j = min(i + _BLOCK, x.size)
+            _far(x[i:j], y[i:j], zone[i:j], level[i:j], rho, cells[k], part)
+            for n in range(i, j):
+                out[k, group[n]] += part[n - i]
+        _near(x, y, zone, mean, level, group, rho, cells[k], out[k])
     return out
 
 
-_FAR, _MIDDLE = 9.0, 2.5  # limits of (r**2 + D) / size**2 between the three ways to integrate
-
-
 @jit(reorder=True)
-def _far(x: Floats, y: Floats, zone: Floats, level: Floats, rho: float, cell: Floats) -> float:
-    """Rate at the centre with its curvature, of all events that are far away."""
+def _far(
+    x: Floats, y: Floats, zone: Floats, level: Floats, rho: float, cell: Floats, part: Floats
+) -> None:
+    """Rate at the centre with its curvature, of each event that is far away; else zero."""
     wide, high = cell[1] - cell[0], cell[3] - cell[2]
-    limit = _FAR * max(wide, high) ** 2
+    limit, area = _FAR * max(wide, high) ** 2, wide * high
     x0, y0, p = 0.5 * (cell[0] + cell[1]), 0.5 * (cell[2] + cell[3]), 1.0 + rho
-    total = 0.0
     for j in range(x.size):
         dx, dy = x[j] - x0, y[j] - y0
         sx, sy = dx * dx, dy * dy
@@ -100,28 +105,26 @@ def _far(x: Floats, y: Floats, zone: Floats, level: Floats, rho: float, cell: Fl
         one = 1.0 / s
         bend = wide * wide * (2.0 * (p + 1.0) * sx * one - 1.0)
         bend += high * high * (2.0 * (p + 1.0) * sy * one - 1.0)
-        value = exp2(level[j] - p * log2(s)) * (1.0 + bend * p * one / 12.0)
-        total += value if s >= limit else 0.0
-    return total * wide * high
+        value = area * exp2(level[j] - p * log2(s)) * (1.0 + bend * p * one / 12.0)
+        part[j] = value if s >= limit else 0.0
 
 
 @jit()
 def _near(
-    x: Floats, y: Floats, zone: Floats, mean: Floats, level: Floats, rho: float, cell: Floats
-) -> float:
-    """The events that `_far` leaves out; `x` is in order."""
+    x: Floats, y: Floats, zone: Floats, mean: Floats, level: Floats, group: Ints, rho: float,
+    cell: Floats, out: Floats,
+) -> None:  # fmt: skip
+    """Add the events that `_far` leaves out; `x` is in order."""
     wide, high = cell[1] - cell[0], cell[3] - cell[2]
     size = max(wide, high)
     x0, y0 = 0.5 * (cell[0] + cell[1]), 0.5 * (cell[2] + cell[3])
     reach = math.sqrt(_FAR) * size
-    total = 0.0
     for j in range(np.searchsorted(x, x0 - reach), np.searchsorted(x, x0 + reach, side="right")):
         s = (x[j] - x0) ** 2 + (y[j] - y0) ** 2 + zone[j]
         if s < _MIDDLE * size * size:
-            total += mean[j] * cell_share(x[j], y[j], zone[j], rho, cell)
+            out[group[j]] += mean[j] * cell_share(x[j], y[j], zone[j], rho, cell)
         elif s < _FAR * size * size:
-            total += _middle(x0 - x[j], y0 - y[j], wide, high, zone[j], level[j], rho)
-    return total
+            out[group[j]] += _middle(x0 - x[j], y0 - y[j], wide, high, zone[j], level[j], rho)
 
 
 @jit(reorder=True)
