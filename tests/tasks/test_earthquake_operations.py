@@ -146,14 +146,11 @@ def test_a_model_that_was_promoted_has_learnt_all_and_is_not_updated_again(
     etas: Path, whole: Path, tmp_path: Path
 ):
     found = engine.update(etas, whole, tmp_path / "new")
-    assert found.challenger is not None
-    assert (tmp_path / "new").is_dir() == found.promoted
-    assert found.promoted == ("gain over the champion +" in found.text)
-    if found.promoted:
-        trained = loaded.load(tmp_path / "new", data=whole).manifest["trained"]
-        assert pd.Timestamp(trained["last"]) > pd.Timestamp("2004-01-01")
-        with pytest.raises(DataError, match="is newer than"):
-            engine.update(tmp_path / "new", whole)
+    assert found.promoted, found.text  # equal but for chance, and it has seen more
+    trained = loaded.load(tmp_path / "new", data=whole).manifest["trained"]
+    assert pd.Timestamp(trained["last"]) > pd.Timestamp("2004-01-01")
+    with pytest.raises(DataError, match="is newer than"):
+        engine.update(tmp_path / "new", whole)
 
 
 def test_windows_after_the_end_of_a_benchmarks_test_are_new_too(whole: Path, tmp_path: Path):
