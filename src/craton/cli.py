@@ -127,6 +127,36 @@ def _extent(predicted: Any) -> str:
 
 
 @app.command()
+def catalogue(
+    waveforms: Annotated[
+        str, typer.Argument(help="miniSEED, SAC, SLIST: file, folder, SDS; none: the example.")
+    ] = "",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder.")] = Path("runs/catalogue"),
+    settings: Set = None,
+    picker: Annotated[
+        Path | None, typer.Option(help="Bundle of phase-picking, or weights of a PhaseNet.")
+    ] = None,
+    associator: Annotated[Path | None, typer.Option(help="Bundle of phase-association.")] = None,
+    types: Annotated[Path | None, typer.Option(help="Bundle of event-classification.")] = None,
+) -> None:
+    """From waveforms to a catalogue: pick, associate, locate, measure, classify.
+
+    Needs --set stations=FILE (StationXML for magnitudes). Without bundles nothing trained is used.
+    """
+    from craton.catalogue import make_catalogue
+    from craton.config import parse_settings
+    from craton.console import print_catalogue
+
+    values = parse_settings(settings or [])
+    with _progress() as progress:
+        found = make_catalogue(
+            waveforms or None, out, values, picker=picker, associator=associator, types=types,
+            progress=progress,
+        )  # fmt: skip
+    print_catalogue(found, out)
+
+
+@app.command()
 def update(
     bundle: Annotated[Path, typer.Argument(help="Bundle, or run folder.")],
     data: Annotated[str, typer.Argument(help="The whole record, old and new.")],

@@ -109,6 +109,28 @@ def print_audit(found: Any) -> None:
     print("what a model can know of a test sample only because of how the samples were dealt.")
 
 
+def print_catalogue(found: Any, folder: Path) -> None:
+    """Print what a catalogue was made with, what is odd, its numbers and its files."""
+    from craton.catalogue.writing import verdict
+
+    for finding in found.findings:
+        if finding.level != "info":
+            print(f"note: {finding.where}: {finding.text}")
+    for line in found.used:
+        print(line)
+    print(verdict(found))
+    for text, right in found.answer:
+        print(
+            f"known answer of the example {'came back' if right else 'DID NOT COME BACK'}: {text}"
+        )
+    print(f"report: {folder / 'report.html'} (map, section, picks by station, residuals)")
+    print(f"picks: {folder / 'picks.csv'}")
+    if len(found.events):
+        print(f"events: {folder / 'events.csv'} and {folder / 'events.xml'}")
+        if found.events["magnitude"].notna().all():
+            print(f"forecast: craton run earthquake-forecast --set data={folder / 'events.csv'}")
+
+
 def print_checks(found: Sequence[Any]) -> None:
     """Print a line a conformance check."""
     for check in found:

@@ -16,6 +16,11 @@ from craton.io.files import atomic
 from craton.io.problems import need_obspy
 
 _CHANCE = re.compile(r"probability\s*=\s*([0-9.eE+-]+)")
+_KINDS = {"surface": "other event", "surface event": "other event", "noise": "not existing",
+          "icequake": "ice quake", "blast": "quarry blast"}  # fmt: skip
+"""Types of events by another name than QuakeML's."""
+
+KM_DEGREE = 111.195
 
 
 def write_quakeml(
@@ -24,14 +29,18 @@ def write_quakeml(
     """Write events with their picks; picks of no event go into one event without an origin.
 
     Intervals become lower and upper uncertainties at a confidence level of 90; probabilities,
-    for which QuakeML 1.2 has no place, comments ``probability=0.97``.
+    for which QuakeML 1.2 has no place, comments ``probability=0.97``, those of types of events
+    ``probability_explosion=0.97``.
 
     Parameters
     ----------
     path : str or Path
         File to write, whole or not at all.
     events, picks : pandas.DataFrame, optional
-        As `craton.io.picks.write_events` and `craton.io.picks.write_picks` take them.
+        As `craton.io.picks.write_events` and `craton.io.picks.write_picks` take them. Where there
+        are such columns, events have ``event_id``, ``event_type``, ``magnitude_type``,
+        ``magnitude_error``, ``n_magnitudes``, ``n_stations``, ``rms_s``, ``gap_deg``, picks
+        ``phase_used``, ``residual_s``, ``distance_km``, ``azimuth_deg``.
     """
     need_obspy()
     from obspy.core import event as e
@@ -39,7 +48,8 @@ def write_quakeml(
     stem = "smi:local/craton"
     count = 0 if events is None else len(events)
     made = [] if events is None else [
-        _event(e, f"{stem}/event/{k}", row) for k, row in enumerate(events.to_dict("records"))
+        _event(e, f"{stem}/event/{row.get('event_id', k)}", row)
+        for k, row in enumerate(events.to_dict("records"))
     ]  # fmt: skip
     loose = e.Event(resource_id=e.ResourceIdentifier(f"{stem}/event/none"))
     rows = [] if picks is None else picks.to_dict("records")
@@ -49,7 +59,13 @@ def write_quakeml(
         if isinstance(owner, (int, np.integer)) and 0 <= owner < count:
             target = made[int(owner)]
             name = e.ResourceIdentifier(f"{stem}/arrival/{k}")
-            arrival = e.Arrival(resource_id=name, pick_id=pick.resource_id, phase=row["phase"])
+            far = _known(row, "distance_km")
+            arrival = e.Arrival(
+                resource_id=name, pick_id=pick.resource_id, azimuth=_known(row, "azimuth_deg"),
+                phase=row.get("phase_used") or row["phase"],
+                time_residual=_known(row, "residual_s"),
+                distance=None if far is None else far / KM_DEGREE,
+            )  # fmt: skip
             target.origins[0].arrivals.append(arrival)
         else:
             target = loose
@@ -159,10 +175,28 @@ def _pick(e: Any, stem: str, row: dict[Any, Any]) -> Any:
     )  # fmt: skip
 
 
+def _known(row: dict[Any, Any], name: str, scale: float = 1.0) -> float | None:
+    value = row.get(name)
+    return None if value is None or pd.isna(value) else float(value) * scale
+
+
+def _count(row: dict[Any, Any], name: str) -> int | None:
+    value = _known(row, name)
+    return None if value is None else int(value)
+
+
+def _event_type(e: Any, label: Any) -> dict[str, Any]:
+    """Type in QuakeML's words; another event where they have none for it."""
+    if not isinstance(label, str) or not label:
+        return {}
+    said = _KINDS.get(label.lower(), label.lower())
+    said = said if said in e.header.EventType else "other event"
+    return {"event_type": said, "event_type_certainty": "suspected"}
+
+
 def _event(e: Any, stem: str, row: dict[Any, Any]) -> Any:
     def known(name: str, scale: float = 1.0) -> float | None:
-        value = row.get(name)
-        return None if value is None or pd.isna(value) else float(value) * scale
+        return _known(row, name, scale)
 
     origin = e.Origin(
         resource_id=e.ResourceIdentifier(f"{stem}/origin"), time=_moment(row["time"]),
@@ -175,15 +209,27 @@ def _event(e: Any, stem: str, row: dict[Any, Any]) -> Any:
         origin.origin_uncertainty = e.OriginUncertainty(
             horizontal_uncertainty=reach, preferred_description="horizontal uncertainty"
         )
-    if (used := known("n_picks")) is not None:
-        origin.quality = e.OriginQuality(used_phase_count=int(used))
+    origin.quality = e.OriginQuality(
+        used_phase_count=_count(row, "n_picks"), used_station_count=_count(row, "n_stations"),
+        standard_error=known("rms_s"), azimuthal_gap=known("gap_deg"),
+    )  # fmt: skip
     found = e.Event(
         resource_id=e.ResourceIdentifier(stem), origins=[origin],
         comments=_comments(e, stem, row.get("probability")),
-        preferred_origin_id=origin.resource_id,
+        preferred_origin_id=origin.resource_id, **_event_type(e, row.get("event_type")),
     )  # fmt: skip
+    for column in (c for c in row if str(c).startswith("probability_")):
+        if (chance := known(column)) is not None:
+            name = e.ResourceIdentifier(f"{stem}/comment/{len(found.comments)}")
+            found.comments.append(e.Comment(text=f"{column}={chance:.6g}", resource_id=name))
     if (size := known("magnitude")) is not None:
         name = e.ResourceIdentifier(f"{stem}/magnitude")
-        found.magnitudes = [e.Magnitude(resource_id=name, mag=size, origin_id=origin.resource_id)]
+        magnitude = e.Magnitude(
+            resource_id=name, mag=size, origin_id=origin.resource_id,
+            magnitude_type=row.get("magnitude_type") or None,
+            mag_errors=e.QuantityError(uncertainty=known("magnitude_error")),
+            station_count=_count(row, "n_magnitudes"),
+        )  # fmt: skip
+        found.magnitudes = [magnitude]
         found.preferred_magnitude_id = name
     return found

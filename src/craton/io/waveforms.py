@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from craton.errors import DataError
-from craton.io._miniseed import may_be_miniseed, read_miniseed
+from craton.io._miniseed import may_be_miniseed, read_miniseed, scan
 from craton.io._traces import read_sac, read_slist, sac_order
 from craton.io.problems import Problem, moment, need_obspy
 from craton.io.segments import clip, join, usable
@@ -177,6 +178,68 @@ def read_each(path: str | Path, select: Selection | None = None) -> Iterator[Wav
             continue
         traces, problems = read_bytes(raw, name, select)
         yield Waveforms(obspy.Stream(traces), problems)
+
+
+def waveform_contents(path: str | Path, select: Selection | None = None) -> pd.DataFrame:
+    """List what a path holds, without decoding miniSEED: so that it can be read part by part.
+
+    Parameters
+    ----------
+    path : str or Path
+        As in `read_waveforms`.
+    select : Selection, optional
+        Which channels and time.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a file, channel and sampling rate: ``network, station, location, channel, rate,
+        start, end`` (of the first and after the last sample, datetime64[ns]), ``samples`` (gaps not
+        counted), ``file``. ``attrs["problems"]`` lists files that could not be read.
+
+    Raises
+    ------
+    DataError
+        If there is no such path.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.slist"
+    >>> head = "TIMESERIES XX_AAA__HHZ_D, 3 samples, 10 sps, 2020-01-01T00:00:00, SLIST, FLOAT, M"
+    >>> _ = path.write_text(head + "\\n1.5 2.5 3.5\\n")
+    >>> waveform_contents(path)[["station", "rate", "samples"]].values.tolist()
+    [['AAA', 10.0, 3]]
+    """
+    select, rows = select or Selection(), []
+    problems: list[Problem] = []
+    for name, raw, told in _files(Path(path), select):
+        if told is not None or raw is None:
+            problems += [told] if told else []
+            continue
+        plain = raw[:10] == b"TIMESERIES" or sac_order(raw)
+        records: NDArray[Any] = np.empty(0) if plain else scan(raw, name)[0]
+        if records.size:
+            records = records[(records["rate"] > 0) & (records["samples"] > 0)]
+            records = records[select.records(records)] if records.size else records
+            keys, which = np.unique(records[["id", "rate"]], return_inverse=True)
+            for k, (channel, rate) in enumerate(keys.tolist()):
+                own = records[which == k]
+                end = int((own["start"] + own["samples"] / rate * 1e9).max())
+                n = int(own["samples"].sum())
+                rows.append((*channel.split(".", 3), rate, int(own["start"].min()), end, n, name))
+            continue
+        traces, more = read_bytes(raw, name, select)
+        problems += more
+        for t in traces:
+            rate, begin = float(t.stats.sampling_rate), int(t.stats.starttime.ns)
+            end, n = begin + round(t.stats.npts / rate * 1e9), int(t.stats.npts)
+            rows.append((*t.id.split(".", 3), rate, begin, end, n, name))
+    names = ("network", "station", "location", "channel", "rate", "start", "end", "samples", "file")
+    found = pd.DataFrame(rows, columns=names)
+    found[["start", "end"]] = found[["start", "end"]].astype("datetime64[ns]")
+    found.attrs["problems"] = _gathered(problems, str(path))
+    return found
 
 
 def read_bytes(

@@ -17,6 +17,7 @@ from craton.report.section import Section
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from craton.checks import Finding
     from craton.result import Result
 
 MAX_ROWS = 200
@@ -65,9 +66,45 @@ def render(result: Result) -> str:
     str
         HTML with everything in it: style, figures as SVG, no script, nothing loaded.
     """
+    return _rendered("report.html.j2", context(result, _Page()))
+
+
+def page(
+    title: str,
+    verdict: str,
+    facts: Sequence[tuple[str, str]],
+    sections: Sequence[Section],
+    findings: Sequence[Finding],
+    references: Sequence[str] = (),
+) -> str:
+    """Make a page of sections and findings, for what is no run of a task.
+
+    Parameters
+    ----------
+    title, verdict : str
+        Heading, and the sentence below it.
+    facts : sequence of (str, str)
+        Name and value.
+    sections, findings, references
+        In the order in which they are shown.
+
+    Returns
+    -------
+    str
+        HTML with everything in it, as of `render`.
+    """
+    drawn = _Page()
+    shown = {
+        "title": title, "verdict": verdict, "facts": facts,
+        "sections": [drawn.section(s) for s in sections],
+        "findings": findings, "references": references, "versions": provenance.versions(),
+    }  # fmt: skip
+    return _rendered("page.html.j2", shown)
+
+
+def _rendered(name: str, shown: dict[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    page = _Page()
     environment = Environment(
         loader=PackageLoader("craton", "report"),
         autoescape=True,
@@ -77,8 +114,7 @@ def render(result: Result) -> str:
     )
     environment.filters["links"] = links
     style = resources.files("craton.report").joinpath("report.css").read_text(encoding="utf-8")
-    template = environment.get_template("report.html.j2")
-    return template.render(style=style, **context(result, page))
+    return environment.get_template(name).render(style=style, **shown)
 
 
 def context(result: Result, page: _Page | None = None) -> dict[str, Any]:

@@ -98,16 +98,16 @@ def simulate(
     quiet = rng.random(n) < noise_only
     waves = np.empty((n, 3, samples), np.float32)
     for i in range(n):
-        noise = _noise(samples, rate, rng)
+        noise = noise_waves(samples, rate, rng)
         if not quiet[i]:
-            event = _event(samples, rate, arrival[i], distance[i], magnitude[i], rng)
+            event = event_waves(samples, rate, arrival[i], distance[i], magnitude[i], rng)
             noise += event * _gain(event[0], noise[0], arrival[i, 0], rate, snr[i])
         waves[i] = _record(noise, rng)
     arrival[quiet] = np.nan
     return Simulated(waves, arrival, distance, depth, magnitude, snr)
 
 
-def _event(
+def event_waves(
     samples: int, rate: float, arrival: Floats, distance: float, magnitude: float,
     rng: np.random.Generator,
 ) -> Floats:  # fmt: skip
@@ -127,18 +127,18 @@ def _event(
     radial = np.array([-np.sin(steep * 0.8), *(np.cos(steep * 0.8) * across)])
     along_s = np.cos(angle) * radial + np.sin(angle) * transverse
     ratio = np.exp(rng.normal(np.log(3.0), 0.6))
-    found = _phase(samples, rate, arrival[0], corner_p, 0.5 * kappa, along_p, rng)
-    found += ratio * _phase(samples, rate, arrival[1], corner_s, kappa, along_s, rng)
+    found = phase_waves(samples, rate, arrival[0], corner_p, 0.5 * kappa, along_p, rng)
+    found += ratio * phase_waves(samples, rate, arrival[1], corner_s, kappa, along_s, rng)
     if rng.random() < 0.4:
         # S turned to P below the station comes a little before S, on the vertical
         early = arrival[1] - rng.uniform(0.1, 0.9) * rate
         if early > arrival[0] + 0.2 * rate:
-            leak = _phase(samples, rate, early, corner_s, 0.5 * kappa, along_p, rng)
+            leak = phase_waves(samples, rate, early, corner_s, 0.5 * kappa, along_p, rng)
             found += rng.uniform(0.1, 0.5) * ratio * leak
     return found
 
 
-def _phase(
+def phase_waves(
     samples: int, rate: float, at: float, corner: float, decay: float, along: Floats,
     rng: np.random.Generator,
 ) -> Floats:  # fmt: skip
@@ -175,7 +175,7 @@ def _coloured(x: Floats, rate: float, corner: float, decay: float) -> Floats:
     return np.asarray(lfilter([1.0 - loss], [1.0, -loss], found, axis=-1))
 
 
-def _noise(samples: int, rate: float, rng: np.random.Generator) -> Floats:
+def noise_waves(samples: int, rate: float, rng: np.random.Generator) -> Floats:
     """Coloured noise on three components with microseism, hum and slow changes of strength."""
     f = np.fft.rfftfreq(samples, 1.0 / rate)
     shape = np.maximum(f, 0.05) ** (-0.5 * rng.uniform(0.0, 3.0))

@@ -1,0 +1,296 @@
+"""From waveforms to a catalogue: pick, associate, locate, measure, classify, write.
+
+Each step uses what the tasks have: a bundle of ``phase-picking``, ``phase-association`` or
+``event-classification`` where one is given, physics alone where none is. A station's record lies in
+memory a few hours at a time, and what is done is kept, so that the same command goes on after an
+interrupt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from craton.catalogue.events import Associator, associated, associator_of, no_events, unowned
+from craton.catalogue.measuring import (
+    AMPLITUDES,
+    Types,
+    measured,
+    types_of,
+    with_magnitudes,
+    with_types,
+)
+from craton.catalogue.picking import Picker, joined, pick_part, picker_of
+from craton.catalogue.records import Record
+from craton.catalogue.settings import CatalogueConfig
+from craton.catalogue.work import Work
+from craton.checks import Finding
+from craton.config import build
+from craton.data.registry import locate
+from craton.io.stations import read_inventory, read_stations, sites
+from craton.models.physics.local_magnitude import HUTTON_BOORE
+from craton.provenance import sha256_file, sha256_text
+
+__all__ = ["Catalogue", "CatalogueConfig", "make_catalogue"]
+
+Progress = Callable[[int, int, str], None]
+TOGETHER = 50
+"""Events whose windows lie in memory at once."""
+
+
+@dataclass
+class Catalogue:
+    """What was found, and with what.
+
+    Attributes
+    ----------
+    events, picks, amplitudes : pandas.DataFrame
+        As in ``events.csv``, ``picks.csv`` and ``amplitudes.csv``.
+    stations : pandas.DataFrame or None
+        One row a station; None where no list was given.
+    findings : list of Finding
+        What is odd in the waveforms and stations, and what could not be done.
+    used : list of str
+        Picker, associator, magnitude and classifier in words.
+    answer : list of (str, bool)
+        Of the example: what came back of what is known.
+    """
+
+    events: pd.DataFrame
+    picks: pd.DataFrame
+    amplitudes: pd.DataFrame
+    stations: pd.DataFrame | None
+    findings: list[Finding]
+    used: list[str]
+    answer: list[tuple[str, bool]] = field(default_factory=list)
+
+
+def make_catalogue(
+    waveforms: str | Path | None,
+    out: str | Path,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    picker: str | Path | None = None,
+    associator: str | Path | None = None,
+    types: str | Path | None = None,
+    progress: Progress = lambda done, total, text: None,
+) -> Catalogue:
+    """Make a catalogue of continuous waveforms, as ``craton catalogue`` does.
+
+    Parameters
+    ----------
+    waveforms : path or None
+        miniSEED, SAC or SLIST: a file, a folder, an SDS archive, or a dataset's name. None for the
+        example, which is written to ``out/example`` and whose events are known.
+    out : path
+        Folder for ``events.csv``, ``events.xml`` (QuakeML 1.2), ``picks.csv``, ``amplitudes.csv``,
+        ``map`` and ``section`` (SVG, PNG), ``report.html``, ``provenance.json``.
+    settings : mapping, optional
+        See `CatalogueConfig`.
+    picker : path, optional
+        Bundle of ``phase-picking``, or weights of a PhaseNet with SeisBench's JSON beside them;
+        STA/LTA with AIC if None.
+    associator : path, optional
+        Bundle of ``phase-association``, which gives each event a calibrated probability; likelihood
+        ratios on a grid if None.
+    types : path, optional
+        Bundle of ``event-classification`` trained on waveforms; no types if None.
+    progress : callable
+        Called as ``progress(done, total, text)``.
+
+    Returns
+    -------
+    Catalogue
+
+    Raises
+    ------
+    DataError, ConfigError, BundleError
+        If there are no waveforms, a setting is wrong, or a bundle is damaged or of another task.
+    """
+    from craton.catalogue.writing import write_catalogue
+
+    folder = Path(out)
+    config = build(CatalogueConfig, dict(settings or {}))
+    example = None
+    if waveforms is None:
+        from craton.catalogue.example import example_in
+
+        progress(0, 1, "writing the example")
+        example = example_in(folder / "example", config.velocity_model)
+        waveforms = example.waveforms
+        config = config.model_copy(update={"stations": str(example.stations)})
+    tools = picker_of(picker, config.threshold), associator_of(associator, config), types_of(types)
+    path = locate(waveforms).path
+    progress(0, 1, "looking at the waveforms")
+    record = Record.of(path, config)
+    made = _made(record, config, tools, Work(folder / ".work"), progress)
+    if example is not None:
+        from craton.catalogue.example import answer
+
+        made.answer = answer(made.events, example.events, with_types=types is not None)
+    progress(1, 1, "writing")
+    write_catalogue(made, record, tools, folder)
+    Work(folder / ".work").clear()
+    return made
+
+
+def _made(
+    record: Record, config: CatalogueConfig, tools: tuple[Picker, Associator, Types | None],
+    work: Work, progress: Progress,
+) -> Catalogue:  # fmt: skip
+    picker, associator, types = tools
+    files = _state(record)
+    picks, findings = _picks(record, picker, work, files, progress)
+    stations, inventory, told = _stations(record, config)
+    findings += told + [Finding("warning", line, "picker") for line in picker.cautions]
+    used = [f"picks: {picker.name}"]
+    if stations is None or not len(picks):
+        return Catalogue(no_events(), unowned(picks), _no_amplitudes(), stations,
+                         _gathered(findings), used)  # fmt: skip
+    progress(0, 1, "associating and locating")
+    keys = ["network", "station"]
+    known = pd.MultiIndex.from_frame(stations[keys])
+    listed = pd.MultiIndex.from_frame(picks[keys]).isin(known)
+    events, mine = associated(picks[listed].reset_index(drop=True), stations, associator, config)
+    picks = pd.concat([mine, unowned(picks[~listed])], ignore_index=True)
+    picks = picks.sort_values("time", kind="stable").reset_index(drop=True)
+    used.append(f"events: {associator.name}, travel times of {associator.table.name}")
+    if associator.loaded is not None:
+        findings += [Finding("warning", line, "associator") for line in associator.loaded.cautions]
+    tables: list[dict[str, pd.DataFrame]] = []
+    settings = (config.model_dump_json(), _hash(config.stations), types and types.sha256)
+    for a in range(0, len(events), TOGETHER):
+        progress(a, len(events), "magnitudes and types")
+        some = events.iloc[a : a + TOGETHER]
+        own = picks[picks["event_id"].isin(some["event_id"])]
+        stamp = sha256_text([*some["time"], *some["latitude"], *own["time"]])
+        compute = partial(measured, record, some, own, stations, inventory, associator.table, types)
+        done, said = work.step(("measures", files, *settings, stamp), compute)
+        tables.append(done)
+        findings += said
+    amplitudes = _together([t["amplitudes"] for t in tables]) if tables else _no_amplitudes()
+    events = with_magnitudes(events, amplitudes)
+    findings += _on_magnitudes(events, inventory)
+    used.append(_magnitude_words(config) if len(amplitudes) else "magnitudes: none")
+    if types is not None:
+        kinds = [t["types"] for t in tables]
+        events = with_types(events, _together(kinds)) if kinds else events
+        used.append(f"types: {types.name}")
+        findings += [Finding("warning", line, "classifier") for line in types.cautions]
+    return Catalogue(events, picks, amplitudes, stations, _gathered(findings), used)
+
+
+def _picks(
+    record: Record, picker: Picker, work: Work, files: str, progress: Progress
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Picks of all parts, and what is odd in the waveforms."""
+    problems = record.contents.attrs.get("problems", [])
+    findings = [Finding(p.level, p.text, p.where) for p in problems]
+    parts, frames, config = list(record.parts()), [], record.config
+    for k, part in enumerate(parts):
+        progress(k, len(parts), f"picking: {part.station} {str(part.start)[:16]}")
+        key = ("picks", picker.name, picker.sha256, config.threshold, config.channel, files, *part)
+        done, said = work.step(key, partial(pick_part, record, part, picker))
+        frames.append(done["picks"])
+        findings += said
+    return joined(frames), findings
+
+
+def _together(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
+
+
+def _stations(
+    record: Record, config: CatalogueConfig
+) -> tuple[pd.DataFrame | None, Any, list[Finding]]:
+    """Stations and their inventory, and what they lack."""
+    if config.stations is None:
+        text = "no list of stations was given: picks alone are written, nothing can be located "\
+               "(--set stations=FILE, StationXML or CSV)"  # fmt: skip
+        return None, None, [Finding("warning", text, "stations")]
+    path = locate(config.stations).path
+    table = read_stations(path)
+    places = sites(table)
+    findings = [Finding(p.level, p.text, p.where) for p in places.attrs["problems"]]
+    have = set(zip(record.contents["network"], record.contents["station"], strict=True))
+    know = set(zip(places["network"], places["station"], strict=True))
+    if lost := sorted(".".join(k) for k in have - know):
+        text = f"{len(lost)} stations with waveforms are not in the list: {', '.join(lost[:8])}; "\
+               "their picks are written, but locate nothing"  # fmt: skip
+        findings.append(Finding("warning", text, "stations"))
+    if silent := sorted(".".join(k) for k in know - have):
+        text = f"{len(silent)} stations of the list have no waveforms: {', '.join(silent[:8])}"
+        findings.append(Finding("info", text, "stations"))
+    xml = path.name.lower().removesuffix(".gz").endswith(("xml", "stationxml"))
+    inventory = read_inventory(path) if xml else None
+    here = np.array([k in have for k in zip(places["network"], places["station"], strict=True)])
+    return places[here].reset_index(drop=True) if here.any() else None, inventory, findings
+
+
+def _on_magnitudes(events: pd.DataFrame, inventory: Any) -> list[Finding]:
+    empty = int(events["magnitude"].isna().sum())
+    if not empty:
+        return []
+    why = "no horizontal record stands above its noise"
+    if inventory is None:
+        why = "the list of stations has no instrument responses (StationXML has), and without "\
+              "them none is made up"  # fmt: skip
+    text = (
+        f"{empty} of {len(events)} events have no magnitude: {why}; a forecast needs one for each"
+    )
+    return [Finding("warning", text, "magnitudes")]
+
+
+def _magnitude_words(config: CatalogueConfig) -> str:
+    n, k, c = config.attenuation
+    whose = " (Hutton and Boore 1987)" if config.attenuation == HUTTON_BOORE else " (as set)"
+    return f"magnitudes: ML = log10(A/mm) + {n:g} log10(r/100) + {k:g} (r - 100) + {c:g}{whose}"
+
+
+def _no_amplitudes() -> pd.DataFrame:
+    return pd.DataFrame({c: pd.Series(dtype=float) for c in AMPLITUDES})
+
+
+def _state(record: Record) -> str:
+    """What tells whether the files are those of the time before."""
+    paths = sorted({str(f) for f in record.contents["file"]})
+    told = []
+    for name in paths:
+        place = Path(name)
+        stat = place.stat() if place.is_file() else record.path.stat()
+        told.append(f"{name} {stat.st_size} {stat.st_mtime_ns}")
+    return sha256_text(told)
+
+
+def _hash(stations: str | None) -> str:
+    return "" if stations is None else sha256_file(locate(stations).path)
+
+
+MOST_FINDINGS = 4
+"""Findings on one channel or file that are told one by one."""
+
+
+def _gathered(findings: list[Finding]) -> list[Finding]:
+    """Each finding once; where one place has many, their number.
+
+    Examples
+    --------
+    >>> many = [Finding("warning", f"gap {k}", "XX.A..HHZ") for k in range(9)]
+    >>> [f.text for f in _gathered(many)][-1]
+    '5 more findings like these'
+    """
+    places: dict[tuple[str, str], list[Finding]] = {}
+    for f in dict.fromkeys(findings):
+        places.setdefault((f.where, f.level), []).append(f)
+    found = []
+    for (where, level), rows in places.items():
+        found += rows[:MOST_FINDINGS]
+        if (more := len(rows) - MOST_FINDINGS) > 0:
+            found.append(Finding(level, f"{more} more findings like these", where))  # type: ignore[arg-type]
+    return found

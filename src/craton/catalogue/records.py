@@ -1,0 +1,133 @@
+"""The record in parts: which stations and times there are, and the waveforms of one part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from craton.catalogue.settings import CatalogueConfig
+from craton.errors import DataError
+from craton.io.problems import moment, need_obspy
+from craton.io.segments import join
+from craton.io.waveforms import Selection, Waveforms, read_each, waveform_contents
+
+MARGIN = 120.0
+"""Seconds before and after a part that are read as well, so that its edges are seen whole."""
+
+_ARCHIVE = re.compile(r"^(.*?\.(?:tar|tgz|tar\.\w+))/")
+
+
+class Part(NamedTuple):
+    """A station and a time, from `start` on and before `end`."""
+
+    network: str
+    station: str
+    start: np.datetime64
+    end: np.datetime64
+
+
+@dataclass(frozen=True)
+class Record:
+    """All waveforms of a path, of which little lies in memory at once.
+
+    Attributes
+    ----------
+    path : Path
+    contents : pandas.DataFrame
+        As `craton.io.waveforms.waveform_contents` gives it.
+    config : CatalogueConfig
+    """
+
+    path: Path
+    contents: pd.DataFrame
+    config: CatalogueConfig
+
+    @classmethod
+    def of(cls, path: Path, config: CatalogueConfig) -> Record:
+        """Look at what is there.
+
+        Raises
+        ------
+        DataError
+            If nothing can be used.
+        """
+        found = waveform_contents(path, _selection(config))
+        if not len(found):
+            told = "; ".join(str(p) for p in found.attrs["problems"][:3]) or "nothing is selected"
+            raise DataError(
+                f"there are no waveforms ({told})", where=str(path),
+                fix="give miniSEED, SAC or SLIST: a file, a folder or an SDS archive",
+            )  # fmt: skip
+        return cls(path, found, config)
+
+    @property
+    def span(self) -> tuple[np.datetime64, np.datetime64]:
+        """First and last time that is looked at."""
+        first, last = self.contents["start"].min(), self.contents["end"].max()
+        start, end = (
+            None if said is None else pd.Timestamp(moment(said, name))
+            for said, name in ((self.config.start, "start"), (self.config.end, "end"))
+        )
+        first = first if start is None else max(first, start)
+        last = last if end is None else min(last, end)
+        return first.to_datetime64(), last.to_datetime64()
+
+    def chunks(self) -> list[tuple[np.datetime64, np.datetime64]]:
+        """Pieces of time, whose edges are whole multiples of their length."""
+        length = round(self.config.chunk_hours * 3600) * 10**9
+        first, last = (int(t.astype(np.int64)) for t in self.span)
+        edges = np.arange(first // length * length, last + length, length)
+        found = [(max(a, first), min(a + length, last)) for a in edges.tolist()]
+        return [(np.datetime64(a, "ns"), np.datetime64(b, "ns")) for a, b in found if a < b]
+
+    def parts(self) -> Iterator[Part]:
+        """Stations by chunk, in the order of time."""
+        table = self.contents
+        for start, end in self.chunks():
+            here = table[(table["start"] < end) & (table["end"] > start)]
+            for network, station in sorted(set(zip(here["network"], here["station"], strict=True))):
+                yield Part(network, station, start, end)
+
+    def read(self, part: Part, margin: float = MARGIN, channel: str | None = None) -> Waveforms:
+        """Waveforms of a part and of the margin around it; the stream may be empty."""
+        obspy = need_obspy()
+        wide = np.timedelta64(round(margin * 1e9), "ns")
+        first, last = part.start - wide, part.end + wide
+        select = Selection(
+            part.network or "--", part.station or "--", channel=channel or self.config.channel,
+            start=first, end=last,
+        )  # fmt: skip
+        t = self.contents
+        here = t[(t["station"] == part.station) & (t["network"] == part.network)]
+        here = here[(here["start"] < last) & (here["end"] > first)]
+        sources = dict.fromkeys(_source(f) for f in here["file"])
+        traces: list[Any] = []
+        problems = []
+        for source in sources:
+            for found in read_each(source, select):
+                traces += found.stream.traces
+                problems += found.problems
+        segments, more = join(traces) if traces else ([], [])
+        return Waveforms(obspy.Stream(segments), problems + more)
+
+
+def _selection(config: CatalogueConfig) -> Selection:
+    start, end = (
+        None if said is None else moment(said, name)
+        for said, name in ((config.start, "start"), (config.end, "end"))
+    )
+    if start is not None and end is not None and start >= end:
+        raise DataError(f"the start {start} is not before the end {end}", fix="exchange them")
+    return Selection(config.network, config.station, channel=config.channel, start=start, end=end)
+
+
+def _source(file: str) -> str:
+    """The file, or the archive that it lies in."""
+    inside = _ARCHIVE.match(file)
+    return inside[1] if inside else file
