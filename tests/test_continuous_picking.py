@@ -1,5 +1,7 @@
 """A picker on continuous records: the same chances, and an interval for each pick."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import obspy
 import pandas as pd
@@ -7,10 +9,21 @@ import pytest
 import torch
 
 from craton import picking
-from craton.continuous_picking import detector_net, with_intervals
+from craton.continuous_picking import (
+    detector_net,
+    pick_continuous,
+    predict_record,
+    with_intervals,
+)
 from craton.data.seismograms import example_windows
 from craton.detection import Detection, detect
+from craton.errors import ModelError
+from craton.io.picks import read_picks
+from craton.io.pieces import read_pieces
+from craton.io.waveforms import waveform_contents
 from craton.models.neural_picking import PickResNet
+from craton.models.picking import EnergyPicker
+from craton.pick_calibration import PickConformal
 from craton.samples import Samples, make_index
 from tests.test_pick_calibration import world
 
@@ -52,8 +65,6 @@ def test_a_continuous_record_is_picked_by_the_net(picker):
 
 def test_each_pick_gets_an_interval_that_follows_its_signal_to_noise_ratio():
     """A pick at a strong onset has a narrow interval, one in noise a wide one."""
-    from craton.pick_calibration import PickConformal
-
     calibrator = PickConformal().fit(*world(500, 0, there=0.5))
     rng = np.random.default_rng(1)
     wave = rng.normal(size=(3, 6000))
@@ -74,3 +85,101 @@ def test_each_pick_gets_an_interval_that_follows_its_signal_to_noise_ratio():
     assert ((found["low"] < found["time"]) & (found["time"] < found["high"])).all()
     assert width[1] < 0.5 * width[0]
     assert len(with_intervals(picks, stream, calibrator, 0.9999)) == 0
+
+
+def bundle(model):
+    """What is loaded of a bundle with this model."""
+    calibrator = PickConformal().fit(*world(500, 0, there=0.5))
+    config = SimpleNamespace(band=BAND, rate=100.0, threshold=0.02)
+    return SimpleNamespace(
+        fitted=SimpleNamespace(model=model, calibrator=calibrator, name="resnet"), config=config
+    )
+
+
+def quake(station, channels, rate=100.0, minutes=12.0, begin="2021-03-04T23:50:00", **gap):
+    """A record with two bursts a minute."""
+    rng = np.random.default_rng(3)
+    n = round(minutes * 60 * rate)
+    phase = (np.arange(n) / rate) % 30.0
+    stream = obspy.Stream()
+    for c in channels:
+        wave = 100 * rng.normal(size=n) * (1 + 40 * np.exp(-phase) * (phase < 8))
+        header = {"network": "XX", "station": station, "channel": f"HH{c}"}
+        header |= {"sampling_rate": rate, "starttime": obspy.UTCDateTime(begin)}
+        stream.append(obspy.Trace(wave.round().astype("i4"), header))
+    if gap:
+        at = obspy.UTCDateTime(begin)
+        stream.cutout(at + gap["after"], at + gap["after"] + gap["seconds"])
+    return stream
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """Stations as users have them: one component, another rate, a gap."""
+    world_ = (
+        quake("AAA", "ZNE")
+        + quake("BBB", "Z", after=250.0, seconds=20.0)
+        + quake("CCC", "Z12", rate=40.0)
+        + quake("DDD", "ZNE", rate=125.0)
+    )
+    for k, trace in enumerate(world_):
+        trace.write(str(tmp_path / f"{k}.mseed"), format="MSEED")
+    return tmp_path, world_
+
+
+def near(a, b):
+    """The same picks, but for the rounding of another order of sums."""
+    by = ["network", "station", "phase", "time"]
+    a, b = (t.sort_values(by, ignore_index=True) for t in (a, b))
+    assert len(a) == len(b) > 20 and (a[by[:3]] == b[by[:3]]).all(axis=None)
+    for name in ("time", "low", "high"):
+        assert (a[name] - b[name]).abs().max() < pd.Timedelta("10us")
+    np.testing.assert_allclose(a["probability"], b["probability"], atol=1e-5)
+
+
+def test_a_record_in_pieces_gives_the_picks_of_the_whole(picker, archive):
+    """Across midnight, gaps and pieces, for one and three components and three sampling rates."""
+    folder, stream = archive
+    loaded = bundle(picker[0])
+    whole = pick_continuous(loaded, stream)
+    pieces = (p.stream for p in read_pieces(waveform_contents(folder), 1))
+    near(whole, pick_continuous(loaded, pieces))
+    assert set(whole["station"]) == {"AAA", "BBB", "CCC", "DDD"}
+    assert (whole["low"] < whole["time"]).all() and (whole["time"] < whole["high"]).all()
+    assert not whole[["low", "high"]].isna().any(axis=None)
+
+
+def test_what_is_odd_in_a_record_is_told_and_picks_are_written(picker, archive, tmp_path):
+    """Rates that are not the net's, single components and gaps each have a line."""
+    folder, stream = archive
+    seen = []
+    loaded = bundle(picker[0])
+    with pytest.warns(UserWarning) as told:
+        found = predict_record(loaded, folder, tmp_path / "p.csv", lambda *a: seen.append(a))
+    lines = "\n".join(str(w.message) for w in told)
+    assert "40 Hz is brought to the 100 Hz" in lines and "125 Hz is brought" in lines
+    assert "XX.BBB..HH: 1 gaps" in lines and "zeros stand for missing components" in lines
+    near(read_picks(tmp_path / "p.csv"), pick_continuous(loaded, stream))
+    assert found.sizes["pick"] == len(read_picks(tmp_path / "p.csv"))
+    assert seen[0][0] == 0 and seen[-1][0] < seen[-1][1] == len(seen)
+
+
+def test_windows_around_events_are_left_to_the_picker_of_windows(picker, tmp_path):
+    """Short records are no continuous ones, and a baseline has no chance at each sample."""
+    for trace in quake("AAA", "ZNE", minutes=1.5):
+        trace.write(str(tmp_path / f"{trace.id}.mseed"), format="MSEED")
+    assert predict_record(bundle(picker[0]), tmp_path, None, lambda *a: None) is None
+    assert predict_record(bundle(EnergyPicker()), tmp_path, None, lambda *a: None) is None
+    with pytest.raises(ModelError, match="neural picker"):
+        pick_continuous(bundle(EnergyPicker()), quake("AAA", "Z"))
+
+
+def test_a_record_with_nothing_to_pick_gives_an_empty_table(picker, tmp_path):
+    """No pick is no error, in the file neither."""
+    for trace in quake("AAA", "ZNE"):
+        trace.data[:] = 0
+        trace.write(str(tmp_path / f"{trace.id}.mseed"), format="MSEED")
+    loaded = bundle(picker[0])
+    loaded.config.threshold = 0.999
+    found = predict_record(loaded, tmp_path, tmp_path / "p.xml", lambda *a: None)
+    assert found.sizes["pick"] == 0 and (tmp_path / "p.xml").is_file()

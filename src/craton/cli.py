@@ -115,7 +115,10 @@ def predict(
     from craton.config import parse_settings
 
     values = parse_settings(settings or [])
-    found = engine.predict(bundle, data, out, task=_task_from(task), settings=values)
+    with _progress() as progress:
+        found = engine.predict(
+            bundle, data, out, task=_task_from(task), settings=values, progress=progress
+        )
     print(f"predicted {_extent(found)}: {out}")
 
 

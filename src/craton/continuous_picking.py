@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+import xarray as xr
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from craton.detection import Detection, detect
+from craton.detection import Detection, Detector
+from craton.detection.peaks import table
 from craton.errors import ModelError
+from craton.io.picks import write_picks
+from craton.io.pieces import longest_run, read_pieces
+from craton.io.problems import Problem, need_obspy
+from craton.io.waveforms import waveform_contents
 from craton.models.nets.picker_input import Filter, PickerInput
 from craton.models.neural_picking import NeuralPicker
 from craton.models.physics import onsets
 from craton.models.picking import horizontals
 from craton.pick_calibration import PickConformal
+from craton.result import Progress
 from craton.waveforms.windows import windows_around
 
 BEFORE, LENGTH = 4.0, 6.0
 """Seconds before a pick, and of the window, over which signal to noise is measured."""
+
+LONG_S = 600.0
+"""Length of a record in s from which on it is continuous, and no window around an event."""
+
+MOST_TOLD = 30
+"""Problems that are told one by one."""
 
 
 class _Scores(nn.Module):
@@ -60,8 +77,9 @@ def pick_continuous(loaded: Any, stream: Any, settings: Detection | None = None)
     ----------
     loaded : craton.loaded.Loaded
         The bundle.
-    stream : obspy.Stream
-        Any number of stations, with gaps.
+    stream : obspy.Stream or iterable of obspy.Stream
+        Any number of stations and sampling rates, with gaps. Streams of an iterable follow each
+        other in time, each with all channels of its time: the picks are those of the whole.
     settings : Detection, optional
         Windows, stacking, thresholds.
 
@@ -69,21 +87,66 @@ def pick_continuous(loaded: Any, stream: Any, settings: Detection | None = None)
     -------
     pandas.DataFrame
         As `craton.detection.detect` gives it, with the calibrated probability and the conformal
-        interval of each time.
+        interval of each time; ``attrs["problems"]`` lists what was odd in the record.
 
     Raises
     ------
     ModelError
         If the bundle holds no neural picker.
     """
-    model = loaded.fitted.model
+    obspy = need_obspy()
+    problems: list[Problem] = []
+    one = isinstance(stream, obspy.Stream | obspy.Trace)
+    streams: Iterable[Any] = [obspy.Stream(stream) if one else stream] if one else stream
+    frames = list(pick_each(loaded, streams, settings, problems))
+    return _together(frames, problems)
+
+
+def pick_each(
+    loaded: Any, streams: Iterable[Any], settings: Detection | None, problems: list[Problem]
+) -> Iterator[pd.DataFrame]:
+    """Pick stream by stream, as `pick_continuous`; what was odd is added to `problems`.
+
+    Yields
+    ------
+    pandas.DataFrame
+        The picks that became final with each stream, and those of the end.
+    """
+    model, config = loaded.fitted.model, loaded.config
     if not isinstance(model, NeuralPicker):
         raise ModelError(f"'{loaded.fitted.name}' gives no chance at each sample",
                          fix="take a bundle with a neural picker")  # fmt: skip
-    config = loaded.config
     net = detector_net(model, config.band, config.rate)
-    found = detect(stream, net, settings=settings or Detection(threshold=0.1))
-    return with_intervals(found, stream, loaded.fitted.calibrator, config.threshold)
+    detector = Detector(net, None, settings or Detection(threshold=0.1))
+    ahead = detector.wants.samples / config.rate
+    kept = need_obspy().Stream()
+    for stream in streams:
+        found = [f for f in detector.feed(stream) if len(f)]
+        pool = kept + stream
+        del stream  # or it would lie in memory beside the next
+        if found:
+            picks = pd.concat(found, ignore_index=True)
+            yield with_intervals(picks, pool, loaded.fitted.calibrator, config.threshold)
+        kept = _ends(pool, 4 * ahead + detector.settings.patience)
+    yield with_intervals(detector.finish(), kept, loaded.fitted.calibrator, config.threshold)
+    problems += detector.problems
+
+
+def _ends(stream: Any, seconds: float) -> Any:
+    """The last part of each channel, around which picks may still come."""
+    last: dict[str, Any] = {}
+    for trace in stream:
+        last[trace.id] = max(last.get(trace.id, trace.stats.endtime), trace.stats.endtime)
+    parts = [t.slice(starttime=last[t.id] - seconds) for t in stream]
+    return type(stream)([t.copy() for t in parts if t.stats.npts])
+
+
+def _together(frames: list[pd.DataFrame], problems: list[Problem]) -> pd.DataFrame:
+    frames = [f for f in frames if len(f)] or [table([])]
+    found = pd.concat(frames, ignore_index=True)
+    found = found.sort_values("time", kind="stable", ignore_index=True)
+    found.attrs["problems"] = problems
+    return found
 
 
 def with_intervals(
@@ -92,22 +155,100 @@ def with_intervals(
     """Calibrate probabilities, add intervals, and keep picks that reach the threshold."""
     if not len(picks):
         return picks
-    around = picks[["network", "station", "location", "channel", "time"]]
-    found = windows_around(stream, around, before=BEFORE, seconds=LENGTH)
-    rate = float(stream[0].stats.sampling_rate)
-    waves = onsets.bandpass(found["waveform"].to_numpy(), rate)
-    at = np.full(len(picks), BEFORE * rate)
-    table = picks.copy()
+    found = picks.copy()
+    snr = _signal_to_noise(picks, stream)
     for k, phase in enumerate(("P", "S")):
         rows = (picks["phase"] == phase).to_numpy()
         if not rows.any():
             continue
-        part = waves[rows][:, :1] if phase == "P" else horizontals(waves[rows])
-        snr = onsets.signal_to_noise(part, at[rows], rate)
         given = picks["probability"].to_numpy(float)[rows]
-        low, high, chance = calibrator.interval(k, snr, given)
+        low, high, chance = calibrator.interval(k, snr[rows], given)
         time = picks["time"].to_numpy()[rows]
         for name, seconds in (("low", low), ("high", high)):
-            table.loc[rows, name] = time + (seconds * 1e9).round().astype("timedelta64[ns]")
-        table.loc[rows, "probability"] = chance
-    return table[table["probability"] >= threshold].reset_index(drop=True)
+            found.loc[rows, name] = time + (seconds * 1e9).round().astype("timedelta64[ns]")
+        found.loc[rows, "probability"] = chance
+    return found[found["probability"] >= threshold].reset_index(drop=True)
+
+
+def _signal_to_noise(picks: pd.DataFrame, stream: Any) -> NDArray[np.float64]:
+    """dB at each pick, on the traces of its instrument as they were sampled at its time."""
+    found = np.full(len(picks), onsets.LEAST_DB)
+    names = ["network", "station", "location", "channel"]
+    own = picks[names].astype(str)
+    instrument = own["network"] + "." + own["station"] + "." + own["location"] + "."
+    instrument += own["channel"].str[:-1]
+    time, left = picks["time"].to_numpy(), np.ones(len(picks), bool)
+    for rate in sorted({float(t.stats.sampling_rate) for t in stream}, reverse=True):
+        part = type(stream)([t for t in stream if float(t.stats.sampling_rate) == rate])
+        here = np.zeros(len(picks), bool)
+        for trace in part:
+            begin = np.datetime64(trace.stats.starttime.ns, "ns")
+            end = np.datetime64((trace.stats.endtime + 1 / rate).ns, "ns")
+            same = (instrument == trace.id[:-1]).to_numpy()
+            here |= same & (time >= begin) & (time < end)
+        for phase in ("P", "S"):
+            rows = np.flatnonzero(left & here & (picks["phase"] == phase).to_numpy())
+            if len(rows):
+                found[rows] = _ratios(picks.iloc[rows], part, rate, phase)
+        left &= ~here
+    return found
+
+
+def _ratios(picks: pd.DataFrame, stream: Any, rate: float, phase: str) -> NDArray[np.float64]:
+    around = picks[["network", "station", "location", "channel", "time"]]
+    cut = windows_around(stream, around, before=BEFORE, seconds=LENGTH)
+    waves = onsets.bandpass(cut["waveform"].to_numpy(), rate)
+    part = waves[:, :1] if phase == "P" else horizontals(waves)
+    return onsets.signal_to_noise(part, np.full(len(picks), BEFORE * rate), rate)
+
+
+def predict_record(
+    loaded: Any, place: str | Path, out: Path | None, progress: Progress
+) -> xr.Dataset | None:
+    """Pick P and S on records of any length in files, station by station and piece by piece.
+
+    Parameters
+    ----------
+    loaded : craton.loaded.Loaded
+        The bundle.
+    place : path
+        miniSEED, SAC or SLIST: a file, a folder or an SDS archive.
+    out : Path, optional
+        CSV or QuakeML to write.
+    progress : callable
+        Called as ``progress(done, total, text)`` after each piece.
+
+    Returns
+    -------
+    xr.Dataset or None
+        The picks, one along ``pick``; None where the bundle has no neural picker, or no record is
+        longer than `LONG_S`, so that what is there are windows around events.
+    """
+    if not isinstance(loaded.fitted.model, NeuralPicker):
+        return None
+    contents = waveform_contents(place)
+    if not len(contents) or longest_run(contents) < LONG_S:
+        return None
+    problems: list[Problem] = list(contents.attrs["problems"])
+
+    def streams() -> Iterator[Any]:
+        for piece in read_pieces(contents):
+            problems.extend(p for p in piece.problems if p not in problems)
+            progress(piece.number - 1, piece.total, f"picking {piece.station}")
+            yield piece.stream
+
+    frames = list(pick_each(loaded, streams(), None, problems))
+    picks = _together(frames, problems)
+    for line in _lines(problems):
+        warnings.warn(line, stacklevel=3)
+    if out is not None:
+        write_picks(picks, out)
+    columns = {str(k): ("pick", picks[k].to_numpy()) for k in picks.columns}
+    return xr.Dataset(columns)
+
+
+def _lines(problems: list[Problem]) -> list[str]:
+    """What is to be told, of which not more than `MOST_TOLD` lines."""
+    told = list(dict.fromkeys(str(p) for p in problems))
+    more = [f"and {len(told) - MOST_TOLD} more of this kind"] if len(told) > MOST_TOLD else []
+    return told[:MOST_TOLD] + more

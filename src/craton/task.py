@@ -83,6 +83,11 @@ class Task:
     layout : callable
         ``layout(predicted, samples) -> xr.Dataset``: a prediction with the coordinates of its
         field, as `craton.predict` returns it.
+    piecewise : callable
+        ``piecewise(loaded, data, out, progress) -> xr.Dataset or None``: predicts, and writes, a
+        file or folder that may be too long for `load`, piece by piece; None where `load` will do.
+    stream : callable, optional
+        ``stream(loaded, settings) -> craton.serve.live.Live``: how its bundle runs on a live feed.
     breakdown : tuple of str
         Dimensions by whose coordinate scores are also given (``lead``).
     coordinates_only : str, optional
@@ -115,6 +120,8 @@ class Task:
     dataset: str = "as the task's `load` gives it"
     layout: Callable[[xr.Dataset, Samples], xr.Dataset] = with_places
     cautions: Callable[[Any], list[str]] = lambda result: []
+    piecewise: Callable[..., xr.Dataset | None] = lambda loaded, data, out, progress: None
+    stream: Callable[[Any, Mapping[str, Any]], Any] | None = None
     breakdown: tuple[str, ...] = ()
     coordinates_only: str | None = None
     blend: bool = True

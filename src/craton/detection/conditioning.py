@@ -129,7 +129,11 @@ def memory(filter_: Filter | None, rate: float) -> float:
 
 
 def _sections(filter_: Filter, rate: float) -> NDArray[Any]:
-    corners = [f for f in (filter_.low, filter_.high) if f is not None]
+    # a corner that a slow channel cannot have is moved to where it can, as in training
+    top = 0.45 * rate
+    low = None if filter_.low is None else min(filter_.low, 0.5 * top)
+    high = filter_.high if filter_.high is None or filter_.high < rate / 2 else top
+    corners = [f for f in (low, high) if f is not None]
     kind = "bandpass" if len(corners) == 2 else "highpass" if filter_.low else "lowpass"
     at = corners if len(corners) == 2 else corners[0]
     found: NDArray[Any] = signal.butter(filter_.corners, at, kind, fs=rate, output="sos")

@@ -49,6 +49,9 @@ EARLY = Fraction(63, 100)
 """Share of a sample by which times before a sample of the grid are still counted as its own. No
 round number, so that clocks that stand between two samples are not now at one, now at the other."""
 
+SLOWEST = 5
+"""How many times the rate of a channel that of the net may be."""
+
 
 def sample_number(ns: int, rate: Fraction) -> int:
     """The number, counted from 1970, of the sample of a time.
@@ -137,11 +140,17 @@ def _known(
         told = ("no numbers", f"holds no numbers but {np.asarray(data).dtype}")
     elif not 1e-3 <= own <= 1e6:
         told = ("sampling rate", f"has the sampling rate {own:g} Hz, which cannot be")
+    elif own * SLOWEST < rate:
+        told = ("sampling rate", f"has {own:g} Hz, too few for a net of {float(rate):g} Hz")
     else:
         ratio = Fraction(float(rate) / own).limit_denominator(1000)
         drift = abs(own * float(ratio) / float(rate) - 1) * s.npts if ratio else 1.0
         if drift < 0.5:
             key = (str(s.network), str(s.station), str(s.location), str(s.channel)[:-1])
+            if ratio != 1:
+                fewer = " (nothing was recorded at the highest frequencies)" if ratio > 1 else ""
+                text = f"{own:g} Hz is brought to the {float(rate):g} Hz of the net{fewer}"
+                _once(problems, Problem("info", "resampled", text, ".".join(key)))
             return key, components.index(letter), ratio
         told = ("sampling rate", f"has {own!r} Hz, which does not go into {float(rate):g} Hz")
     _once(problems, Problem("warning", told[0], f"{told[1]}; left out", trace.id))

@@ -7,6 +7,9 @@ learnt by phase and signal-to-noise ratio on windows that no model was fitted on
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pydantic
 import xarray as xr
@@ -22,12 +25,12 @@ from craton.models.neural_picking import PickLSTM, PickResNet, PickUNet
 from craton.models.picking import ConstantPick, EnergyPicker
 from craton.pick_calibration import PickConformal
 from craton.report.section import Section
-from craton.result import Result
+from craton.result import Progress, Result
 from craton.samples import Samples, Target, make_index
 from craton.splits import ByGroup, Splitter
 from craton.task import Task
 from craton.uncertainty import Calibrator
-from craton.waveforms.pick_files import read_pick_windows
+from craton.waveforms.pick_files import holds_windows, read_pick_windows
 
 
 class PickConfig(Config):
@@ -149,6 +152,18 @@ def calibrator(target: Target) -> Calibrator:
     return PickConformal()
 
 
+def piecewise(
+    loaded: Any, data: str | Path, out: Path | None, progress: Progress
+) -> xr.Dataset | None:
+    """Continuous records are picked by detection, a piece at a time; windows as they come."""
+    place = locate(str(data)).path
+    if holds_windows(place):
+        return None
+    from craton.continuous_picking import predict_record
+
+    return predict_record(loaded, place, out, progress)
+
+
 def sections(result: Result) -> list[Section]:
     """Windows with their picks, residuals, coverage by signal-to-noise ratio."""
     from craton.report.picking import picking_sections
@@ -189,6 +204,7 @@ TASK = Task(
     calibrator=calibrator,
     checks=checks,
     sections=sections,
+    piecewise=piecewise,
     products={
         ".csv": picking.write_pick_file,
         ".xml": picking.write_pick_file,

@@ -96,6 +96,18 @@ def read_pick_windows(
     return windows_of(rows, rate, problems, str(path))
 
 
+def holds_windows(path: str | Path) -> bool:
+    """Whether a path holds windows (npz or HDF5), and no waveforms that run on.
+
+    Examples
+    --------
+    >>> holds_windows("day.mseed")
+    False
+    """
+    path = Path(path)
+    return path.exists() and (_is_hdf5(path) or next(_npz_members(path), None) is not None)
+
+
 def windows_of(rows: list[Row], rate: float, problems: list[Problem], where: str) -> xr.Dataset:
     """Lay windows side by side, the short ones filled with zeros at the end.
 

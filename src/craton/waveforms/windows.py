@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Any, NamedTuple
 
@@ -242,7 +243,9 @@ def _on_grid(parts: _Parts, begin: int, rate: float) -> int:
         return max(s.start - begin, begin - s.start - len(s.data) / rate * 1e9, 0)
 
     near = min(segments, key=away)
-    return near.start + round(round((begin - near.start) * rate * 1e-9) / rate * 1e9)
+    # half-way is one way, wherever the segment begins
+    samples = math.floor((begin - near.start) * rate * 1e-9 + 0.5 + 1e-6)
+    return near.start + round(samples / rate * 1e9)
 
 
 def _told(lacking: dict[str, set[str]], there: NDArray[np.bool_]) -> list[str]:

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+LEAST_DB, MOST_DB = -10.0, 60.0
+"""Least and greatest signal-to-noise ratio that is told apart, in dB."""
 
 
 @functools.cache
@@ -151,4 +153,4 @@ def signal_to_noise(waves: NDArray[np.floating], at: NDArray[np.floating], rate:
     signal, noise = mean(pick, pick + one), mean(pick - gap - 2 * one, pick - gap)
     tiny = 1e-12 * total[:, -1] / n + 1e-300
     ratio = 10.0 * np.log10(np.maximum(signal, tiny) / np.maximum(noise, tiny))
-    return np.asarray(np.clip(ratio, -10.0, 60.0))
+    return np.asarray(np.clip(ratio, LEAST_DB, MOST_DB))
