@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from craton.engine import Update
     from craton.leaks import LeakAudit
     from craton.result import Result
+    from craton.serve.live import Streamed
 
-__all__ = ["audit", "check", "predict", "run", "update"]
+__all__ = ["audit", "check", "predict", "run", "stream", "update"]
 
 
 def run(
@@ -110,6 +111,22 @@ def predict(
 
     declaration = None if task is None else find_task(task)
     return engine_predict(bundle, data, out, task=declaration, settings=settings)
+
+
+def stream(
+    bundle: str | Path,
+    source: str | Path,
+    out: str | Path,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    task: str | None = None,
+) -> Streamed:
+    """Run a bundle on a live feed, as ``craton stream`` does; see `craton.serve.live.stream`."""
+    from craton.serve.live import stream as run_stream
+    from craton.task import find_task
+
+    declaration = None if task is None else find_task(task)
+    return run_stream(bundle, source, out, settings, task=declaration)
 
 
 def update(

@@ -130,6 +130,23 @@ def _extent(predicted: Any) -> str:
 
 
 @app.command()
+def stream(
+    bundle: Annotated[Path, typer.Argument(help="Bundle, or run folder.")],
+    source: Annotated[str, typer.Argument(help="seedlink://HOST:PORT, or files that grow.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder; goes on where it was.")],
+    settings: Set = None,
+    task: TaskFile = None,
+) -> None:
+    """Run a bundle on a live feed: SeedLink, files that grow, or a replay (--set speed=60)."""
+    from craton.config import parse_settings
+    from craton.serve.live import stream as run_stream
+
+    values = parse_settings(settings or [])
+    found = run_stream(bundle, source, out, values, task=_task_from(task))
+    print(f"{found.picks} picks in {out / 'picks.csv'}, from {found.recorded:.0f} s of record")
+
+
+@app.command()
 def catalogue(
     waveforms: Annotated[
         str, typer.Argument(help="miniSEED, SAC, SLIST: file, folder, SDS; none: the example.")

@@ -27,6 +27,7 @@ from craton.pick_calibration import PickConformal
 from craton.report.section import Section
 from craton.result import Progress, Result
 from craton.samples import Samples, Target, make_index
+from craton.serve.picks import picker_on_feed
 from craton.splits import ByGroup, Splitter
 from craton.task import Task
 from craton.uncertainty import Calibrator
@@ -202,6 +203,7 @@ TASK = Task(
     baseline="sta-lta-aic",
     metrics=metrics,
     calibrator=calibrator,
+    stream=picker_on_feed,
     checks=checks,
     sections=sections,
     piecewise=piecewise,
