@@ -17,10 +17,14 @@ from craton.io.picks import write_picks
 from craton.metrics import Metric, Stats
 from craton.models.physics.onsets import bandpass
 from craton.samples import Inputs, Parts, Samples, Target
+from craton.waveforms.stored import cut_out
 
 PHASES = ("P", "S")
 NOISE = " before P"
 """Ends the name of a window that holds what came before P."""
+
+LOOKED_AT = 1000
+"""Windows on disk whose waveforms are looked at for findings."""
 
 LEAST_NOISE_S = 5.0
 EPOCH = np.datetime64("1970-01-01T00:00:00", "ns")
@@ -46,9 +50,9 @@ class SeismicWindows:
     threshold: float = 0.5
 
     def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
-        waves = data["waveform"].transpose("window", "component", "time").to_numpy()
         rows, rate = index.index.to_numpy(), float(data.attrs["sampling_rate"])
-        return {"sequence": bandpass(waves[rows], rate, *self.band).astype(np.float32)}
+        waves = data["waveform"].isel(window=rows).to_numpy()
+        return {"sequence": bandpass(waves, rate, *self.band).astype(np.float32)}
 
     def observed(self, data: xr.Dataset, index: pd.DataFrame) -> xr.Dataset:
         seconds = data["arrival"].transpose("window", "phase").to_numpy()
@@ -92,8 +96,8 @@ def cropped(data: xr.Dataset, seconds: float, margin: float, seed: int) -> xr.Da
         Of the draw.
     """
     rate = float(data.attrs["sampling_rate"])
-    waves, n = data["waveform"].to_numpy(), round(seconds * rate)
-    spare = waves.shape[-1] - n
+    n = round(seconds * rate)
+    spare = data.sizes["time"] - n
     if spare <= 0:
         return data
     arrival = data["arrival"].to_numpy() * rate
@@ -101,14 +105,14 @@ def cropped(data: xr.Dataset, seconds: float, margin: float, seed: int) -> xr.Da
     earliest = np.nan_to_num(np.nanmax(_or(arrival, -np.inf), axis=1) + margin * rate - n, neginf=0)
     low = np.clip(np.ceil(earliest), 0, spare)
     high = np.maximum(np.clip(np.floor(latest), 0, spare), low)
-    drawn = np.random.default_rng(seed).random(len(waves))
+    drawn = np.random.default_rng(seed).random(data.sizes["window"])
     start = np.floor(low + drawn * (high - low + 1)).astype(np.int64).clip(0, spare)
-    at = start[:, None, None] + np.arange(n)
     moved = data["arrival"] - xr.DataArray(start / rate, dims="window")
     moved = moved.where((moved >= 0) & (moved < seconds))
     offset = _duration(start / rate)
     found = data.drop_vars(["waveform", "arrival"]).assign(
-        waveform=(data["waveform"].dims, np.take_along_axis(waves, at, 2), data["waveform"].attrs),
+        waveform=cut_out(data["waveform"], np.arange(len(start)), start, n),
+        first=("window", start, {"long_name": "first sample in the window that was cut"}),
         arrival=moved.assign_attrs(data["arrival"].attrs),
         start=("window", data["start"].to_numpy() + offset),
     )
@@ -140,37 +144,39 @@ def with_noise(
         Seconds before P that are left out.
     """
     rate = float(whole.attrs["sampling_rate"])
-    waves, p = whole["waveform"].to_numpy(), whole["arrival"].to_numpy()[:, 0]
+    p, count = whole["arrival"].to_numpy()[:, 0], whole.sizes["window"]
     rows = np.flatnonzero(np.nan_to_num(p) - guard >= LEAST_NOISE_S)
-    n = round(length * rate)
-    made = np.empty((len(rows), waves.shape[1], n), waves.dtype)
-    for k, i in enumerate(rows):
-        quiet = waves[i, :, : int((p[i] - guard) * rate)]
-        there_and_back = np.concatenate([quiet, quiet[:, ::-1]], axis=1)
-        made[k] = np.resize(there_and_back.T, (n, waves.shape[1])).T if n else quiet[:, :0]
+    n, nothing = round(length * rate), np.zeros(len(rows), np.int64)
     noise = whole.isel(window=rows).drop_vars("waveform")
     names = np.array([f"{v}{NOISE}" for v in noise["name"].to_numpy()], object)
-    noise = noise.assign(
-        waveform=(("window", "component", "time"), made),
-        arrival=noise["arrival"] * np.nan,
-        name=("window", names),
-    )
-    found = xr.concat([crops, noise], "window", combine_attrs="override")
+    noise = noise.assign(arrival=noise["arrival"] * np.nan, name=("window", names))
+    first = np.zeros(count, np.int64)
+    if "first" in crops:
+        first, noise = crops["first"].to_numpy(), noise.assign(first=("window", nothing))
+    quiet = np.r_[np.zeros(count, np.int64), ((p[rows] - guard) * rate).astype(np.int64)]
+    waves = cut_out(whole["waveform"], np.r_[np.arange(count), rows], np.r_[first, nothing], n,
+                    quiet)  # fmt: skip
+    found = xr.concat([crops.drop_vars("waveform"), noise], "window", combine_attrs="override")
+    found = found.assign(waveform=waves)
     found["arrival"].attrs.update(whole["arrival"].attrs)
     return found.assign_attrs(whole.attrs)
 
 
 def picking_findings(data: xr.Dataset, where: str) -> list[Finding]:
     """What a careful colleague would say of the windows: how many, dead, clipped, cut how."""
-    arrival, waves = data["arrival"].to_numpy(), data["waveform"].to_numpy()
+    arrival = data["arrival"].to_numpy()
     quiet = np.char.endswith(data["name"].to_numpy().astype(str), NOISE)
     known = np.isfinite(arrival[~quiet])
     text = (
-        f"{len(known)} windows of {waves.shape[-1] / data.attrs['sampling_rate']:g} s with "
+        f"{len(known)} windows of {data.sizes['time'] / data.attrs['sampling_rate']:g} s with "
         f"{known[:, 0].sum()} P and {known[:, 1].sum()} S picks"
     )
     found = [Finding("info", text, "windows")]
-    waves = waves[~quiet]
+    rows = np.flatnonzero(~quiet)
+    if "on_disk" in data["waveform"].attrs and len(rows) > LOOKED_AT:
+        rows = rows[np.linspace(0, len(rows) - 1, LOOKED_AT).astype(int)]
+        found.append(Finding("info", f"waveforms of {LOOKED_AT} windows were looked at", "windows"))
+    waves = data["waveform"].isel(window=rows).to_numpy()
     dead = (waves == waves[..., :1]).all(axis=2)
     for count, text in (
         (int((dead.any(axis=1) & ~dead.all(axis=1)).sum()), "lack one or two components"),
@@ -181,7 +187,7 @@ def picking_findings(data: xr.Dataset, where: str) -> list[Finding]:
     ):  # fmt: skip
         if count:
             found.append(Finding("info", f"{count} windows {text}", "windows"))
-    extent = waves.shape[-1] / float(data.attrs["sampling_rate"])
+    extent = data.sizes["time"] / float(data.attrs["sampling_rate"])
     for i, phase in enumerate(PHASES):
         at = arrival[~quiet, i]
         constant = check_positions(at[np.isfinite(at)], extent, 0.1, phase, "s")
@@ -290,7 +296,10 @@ def pick_table(predicted: xr.Dataset, samples: Samples) -> pd.DataFrame:
     start = data["start"].to_numpy()[rows].astype("datetime64[ns]")
     unknown = bool(np.isnat(start).any())
     begin = np.where(np.isnat(start), EPOCH, start)
-    alive = data["waveform"].to_numpy()[rows].any(axis=2)[:, 1:].any(axis=1)
+    alive = np.concatenate([
+        data["waveform"].isel(window=rows[a : a + 256]).to_numpy()[:, 1:].any(axis=(1, 2))
+        for a in range(0, max(len(rows), 1), 256)
+    ])  # fmt: skip
     threshold = getattr(samples.gather, "threshold", 0.5)
     frames = []
     for i, phase in enumerate(PHASES):

@@ -52,3 +52,36 @@ def test_energy_finds_the_picks_of_northern_california_and_raw_windows_are_a_lea
     raw = run(RunConfig.of("phase-picking", {**few, "crop": 0}))
     assert raw.score("constant", "hit_0.1s_P").score == 1.0
     assert any("a leak" in f.text and f.level == "warning" for f in raw.findings)
+
+
+def test_a_run_on_windows_that_stay_on_disk_is_the_run_in_memory(tmp_path, monkeypatch):
+    """From the file to the report's numbers, with the same seed."""
+    import h5py
+    import pandas as pd
+
+    from craton.waveforms import pick_tables
+
+    data = find_task("phase-picking").load(find_task("phase-picking").config())
+    with h5py.File(tmp_path / "waveforms.hdf5", "w") as file:
+        file["data/bucket0"] = data["waveform"].to_numpy()
+        file["data_format/component_order"] = "ZNE"
+        file["data_format/sampling_rate"] = 100
+    n, length = data.sizes["window"], data.sizes["time"]
+    arrival = (data["arrival"].to_numpy() * 100).round()
+    pd.DataFrame({
+        "trace_name": [f"bucket0${k},:3,:{length}" for k in range(n)],
+        "trace_P_arrival_sample": arrival[:, 0], "trace_S_arrival_sample": arrival[:, 1],
+        "source_id": data["event"].to_numpy(),
+    }).to_csv(tmp_path / "metadata.csv", index=False)  # fmt: skip
+    small = {"pretrain": [], "epochs": 1, "hidden": 8, "depth": 1}
+    settings = {"data": str(tmp_path), "crop": 15, "splits": 2, "candidates": ["resnet"],
+                "models": {"resnet": small}, "audit": False, "explain": 4,
+                "bootstrap": 100}  # fmt: skip
+    memory = run(RunConfig.of("phase-picking", settings))
+    monkeypatch.setattr(pick_tables.seisbench_windows, "__defaults__", (0,))
+    disk = run(RunConfig.of("phase-picking", settings), tmp_path / "out")
+    assert "on_disk" in disk.samples.data["waveform"].attrs
+    for name in memory.predictions:
+        pair = (r.predictions[name]["arrival"].to_numpy() for r in (memory, disk))
+        np.testing.assert_array_equal(*pair)
+    assert (tmp_path / "out").is_dir()

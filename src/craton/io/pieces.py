@@ -13,7 +13,7 @@ from craton.io.problems import Problem, need_obspy
 from craton.io.segments import join
 from craton.io.waveforms import Selection, read_each
 
-MOST = 64 << 20
+MOST = 32 << 20
 """Bytes that the samples of a piece take, at four a sample."""
 
 SHORTEST, LONGEST = 600.0, 86400.0

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from craton.errors import DataError
 from craton.io._hdf5 import WaveformFile
+from craton.io.prefetch import prefetch
 from craton.io.problems import Problem
 from craton.io.resampling import resampled
 
@@ -48,6 +47,8 @@ class WaveformDataset:
         One row a trace, as in the CSV.
     problems : list of Problem
         What was taken for granted or is not in the file.
+    paths : list of Path
+        The HDF5 files.
 
     Raises
     ------
@@ -77,14 +78,15 @@ class WaveformDataset:
         self.path, self.components = Path(path), components
         self.problems: list[Problem] = []
         self._files: dict[int, WaveformFile] = {}
-        self._paths, tables = [], []
+        self.paths: list[Path] = []
+        tables = []
         for k, (waveforms, table) in enumerate(_pairs(self.path)):
-            self._paths.append(waveforms)
+            self.paths.append(waveforms)
             frame = _metadata(table)
             tables.append(frame.assign(_file=k))
         self.metadata = pd.concat(tables, ignore_index=True)
         self._file = self.metadata.pop("_file").to_numpy()
-        files = [WaveformFile(p) for p in self._paths]
+        files = [WaveformFile(p) for p in self.paths]
         self._files = dict(enumerate(files))
         said = [self._or_default(f, "sampling_rate", 100.0) for f in files]
         rates = pd.to_numeric(self._column(_RATES, said), errors="coerce").to_numpy(dtype=float)
@@ -225,7 +227,7 @@ class WaveformDataset:
         """The file, opened anew in a process that was forked."""
         file = self._files.get(number)
         if file is None or file.process != os.getpid():
-            file = self._files[number] = WaveformFile(self._paths[number])
+            file = self._files[number] = WaveformFile(self.paths[number])
         return file
 
     def _column(self, names: Sequence[str], defaults: list[Any]) -> pd.Series:
@@ -280,34 +282,6 @@ def _pairs(path: Path) -> list[tuple[Path, Path]]:
         raise DataError("there is no metadata.csv with a waveforms.hdf5", where=str(path),
                         fix="name a folder in the form of SeisBench, or an HDF5 file")  # fmt: skip
     return pairs
-
-
-def prefetch(
-    read: Callable[[Any], Any], parts: Iterable[Any], workers: int, ahead: int
-) -> Iterator[tuple[Any, Any]]:
-    """Apply `read` to parts by threads, in order, at most `ahead` of what is taken.
-
-    Examples
-    --------
-    >>> list(prefetch(lambda n: n * n, range(4), workers=2, ahead=2))
-    [(0, 0), (1, 1), (2, 4), (3, 9)]
-    """
-    if workers < 1:
-        for part in parts:
-            yield part, read(part)
-        return
-    pool, waiting = ThreadPoolExecutor(workers), deque[Any]()
-    try:
-        for part in parts:
-            waiting.append((part, pool.submit(read, part)))
-            if len(waiting) >= max(ahead, 1):
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _metadata(path: Path) -> pd.DataFrame:

@@ -80,16 +80,18 @@ class NeuralPicker(TorchModel):
     def fit(self, train: Samples, fitting: Fitting = Fitting()) -> Self:  # noqa: B008
         import torch
 
+        from craton.models.gathered import inputs_of
         from craton.models.pretraining import pretrained
         from craton.models.training import train as loop
 
-        waves, rate = train.inputs()["sequence"], rate_of(train)
+        rate = rate_of(train)
         seconds = train.observed()["arrival"].transpose("sample", "phase").to_numpy()
         if not np.isfinite(seconds).any():
             raise ModelError("no training window has a pick", fix="give windows with picks")
-        config = self._no_longer_than(waves.shape[2] / rate)
-        self.shapes = {"components": waves.shape[1]}
-        sequence = torch.from_numpy(np.ascontiguousarray(waves, np.float32))
+        _, components, length = train.take([0]).inputs()["sequence"].shape
+        config = self._no_longer_than(length / rate)
+        self.shapes = {"components": components}
+        inputs = inputs_of(train, "sequence")
         y = torch.from_numpy((seconds * rate).astype(np.float32))[:, :, None]
         self.nets = []
         for member in range(config.ensemble):
@@ -97,10 +99,10 @@ class NeuralPicker(TorchModel):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(part.seed)
                 net = self._net(self.shapes)
-            pretrained(net, sequence, rate, config, part)
+            pretrained(net, inputs, len(train), rate, config, part)
             self.nets.append(
                 loop(
-                    net, {"sequence": sequence}, y, settings=config,
+                    net, inputs, y, settings=config,
                     loss=onset_loss(config.widths, rate), fitting=part,
                     augment=augmenter(config, rate),
                 )

@@ -24,7 +24,7 @@ from craton.models.base import Fitting
 from craton.models.losses import masked_squares
 from craton.models.neural_picking import augmenter, onset_loss
 from craton.models.physics.seismograms import simulate
-from craton.models.training import Tensors, train
+from craton.models.training import Stored, Tensors, train
 
 BLANK_S, BLANKS = 0.8, 12
 """Length in s of a blanked part, and how many there are in a window."""
@@ -35,15 +35,19 @@ SHARPNESS = 0.2
 LEARNING_RATE = 4e-3
 
 
-def pretrained(net: nn.Module, waves: Tensor, rate: float, config: Any, fitting: Fitting) -> None:
+def pretrained(
+    net: nn.Module, inputs: Tensors | Stored, n: int, rate: float, config: Any, fitting: Fitting
+) -> None:
     """Train a net on what `config.pretrain` names, in its order; changes the net.
 
     Parameters
     ----------
     net : nn.Module
         Of `craton.models.nets.picking`.
-    waves : Tensor, shape (sample, component, time)
-        The training windows, of which no label is used.
+    inputs : dict of Tensor, or Stored
+        ``sequence`` (sample, component, time), of which no label is used.
+    n : int
+        Samples.
     rate : float
         Samples a second.
     config : PickTraining
@@ -57,12 +61,14 @@ def pretrained(net: nn.Module, waves: Tensor, rate: float, config: Any, fitting:
             start = _Start(_key(net, config, rate, fitting.seed), net, config, rate, quiet)
             net.load_state_dict(_on_simulated(start))
             continue
-        nothing = torch.zeros(len(waves), 1)
+        nothing = torch.zeros(n, 1)
         alter = (_blanked if kind == "masked" else _views)(config, rate)
-        whole = net if kind == "masked" else _Projected(net)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(fitting.seed)
+            whole = net if kind == "masked" else _Projected(net)
         loss = masked_squares if kind == "masked" else told_apart
         train(
-            whole, {"sequence": waves}, nothing, settings=config, loss=loss, fitting=quiet,
+            whole, inputs, nothing, settings=config, loss=loss, fitting=quiet,
             augment=alter,
         )  # fmt: skip
 

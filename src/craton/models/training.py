@@ -10,18 +10,21 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from craton.errors import ConfigError, ModelError
 from craton.io.files import atomic
+from craton.io.prefetch import prefetch
 
 if TYPE_CHECKING:
     from craton.models.base import Fitting
@@ -34,22 +37,59 @@ Tensors = dict[str, Tensor]
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 Augment = Callable[[Tensors, Tensor], tuple[Tensors, Tensor]]
 
+WORKERS, AHEAD = 2, 4
+"""Threads that read batches, and batches that lie ready."""
+
+
+class Stored(Protocol):
+    """Inputs that are read when their batch comes, as where all do not fit into memory."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the inputs."""
+
+    def read(self, rows: NDArray[np.int64]) -> Tensors:
+        """Inputs of these samples; called by several threads."""
+
 
 @dataclass(frozen=True)
 class _Data:
-    """Inputs, targets and weights, whole on the device, so that a batch is an index."""
+    """Inputs, targets and weights, whole on the device, so that a batch is an index.
 
-    inputs: Tensors
+    Inputs that are stored stay where they are; `at` tells which of them these samples have.
+    """
+
+    inputs: Tensors | Stored
     y: Tensor
     weights: Tensor
+    at: Tensor
 
-    def rows(self, rows: Tensor | slice) -> _Data:
-        inputs = {k: v[rows] for k, v in self.inputs.items()}
-        return _Data(inputs, self.y[rows], self.weights[rows])
+    def part(self, begin: int, end: int) -> _Data:
+        at, inputs = self.at[begin:end], self.inputs
+        if isinstance(inputs, dict):
+            inputs = {k: v[begin:end] for k, v in inputs.items()}
+        return _Data(inputs, self.y[begin:end], self.weights[begin:end], at)
 
     def to(self, device: torch.device) -> _Data:
-        inputs = {k: v.to(device) for k, v in self.inputs.items()}
-        return _Data(inputs, self.y.to(device), self.weights.to(device))
+        inputs = self.inputs
+        if isinstance(inputs, dict):
+            inputs = _moved(inputs, device)
+        return _Data(inputs, self.y.to(device), self.weights.to(device), self.at)
+
+    def batches(self, parts: Sequence[Tensor]) -> Iterator[tuple[Tensors, Tensor, Tensor]]:
+        """Inputs, targets and weights of each part; stored ones are read a few ahead."""
+        device, stored = self.y.device, self.inputs
+        if isinstance(stored, dict):
+            for rows in parts:
+                inputs = {k: v[rows] for k, v in stored.items()}
+                yield inputs, self.y[rows], self.weights[rows]
+            return
+
+        def read(rows: Tensor) -> Tensors:
+            return stored.read(self.at[rows.cpu()].numpy())
+
+        for rows, inputs in prefetch(read, parts, WORKERS, AHEAD):
+            yield _moved(inputs, device), self.y[rows], self.weights[rows]
 
 
 @dataclass
@@ -109,7 +149,7 @@ class _Run:
 
 def train(
     net: nn.Module,
-    inputs: Tensors,
+    inputs: Tensors | Stored,
     y: Tensor,
     *,
     settings: Training,
@@ -128,7 +168,9 @@ def train(
     ----------
     net : nn.Module
         Takes a dict of tensors, gives (sample, ...).
-    inputs, y : dict of Tensor, Tensor
+    inputs : dict of Tensor, or Stored
+        First axis is the sample. What is `Stored` is read batch by batch; the weights are the same.
+    y : Tensor
         First axis is the sample.
     loss : callable
         ``loss(output, y)`` gives a sum and a number of terms for each sample, both (sample,).
@@ -145,12 +187,12 @@ def train(
     """
     device = pick_device(settings.device)
     weights = torch.ones(len(y)) if weights is None else weights
-    data = _Data(inputs, y, weights)
+    data = _Data(inputs, y, weights, torch.arange(len(y)))
     fingerprint = _fingerprint(net, data, settings, fitting.seed)
     data = data.to(device)
     net.to(device)
     held = min(int(len(y) * settings.validation), len(y) - 1) if settings.patience else 0
-    inside, tail = data.rows(slice(0, len(y) - held)), data.rows(slice(len(y) - held, None))
+    inside, tail = data.part(0, len(y) - held), data.part(len(y) - held, len(y))
     run = _Run(net, _optimiser(net, settings), _copy(net))
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -182,16 +224,16 @@ def _epoch(
     batches = math.ceil(len(data.y) / settings.batch)
     order = torch.randperm(len(data.y)).to(device)
     seen = torch.zeros((), device=device)
-    for i, rows in enumerate(torch.tensor_split(order, batches)):
+    for i, part in enumerate(data.batches(torch.tensor_split(order, batches))):
         step = (run.epoch * batches + i) / (settings.epochs * batches)
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * rate(settings.schedule, step)
-        part = data.rows(rows)
+        inputs, y, weights = part
         if augment is not None:
-            part = _Data(*augment(part.inputs, part.y), part.weights)
+            inputs, y = augment(inputs, y)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            output = net(part.inputs)
-        value = _mean(loss(output.float(), part.y), part.weights)
+            output = net(inputs)
+        value = _mean(loss(output.float(), y), weights)
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(value)
         if settings.clip:
@@ -203,8 +245,15 @@ def _epoch(
 
 def _judge(net: nn.Module, data: _Data, settings: Training, loss: Loss) -> float:
     """Loss on samples that are not trained on."""
-    output = apply(net, data.inputs, settings.batch)
-    return float(_mean(loss(output, data.y), data.weights))
+    if isinstance(data.inputs, dict):
+        output = apply(net, data.inputs, settings.batch)
+        return float(_mean(loss(output, data.y), data.weights))
+    rows, terms = torch.arange(len(data.y)).to(data.y.device), []
+    parts = torch.tensor_split(rows, math.ceil(len(rows) / settings.batch))
+    for inputs, y, _ in data.batches(parts):
+        terms.append(loss(apply(net, inputs, settings.batch), y))
+    total, count = (torch.cat(t) for t in zip(*terms, strict=True))
+    return float(_mean((total, count), data.weights))
 
 
 def apply(net: nn.Module, inputs: Tensors, batch: int = 256) -> Tensor:
@@ -267,6 +316,10 @@ def _mean(terms: tuple[Tensor, Tensor], weights: Tensor) -> Tensor:
     return (total * weights).sum() / (count * weights).sum().clamp_min(1e-9)
 
 
+def _moved(inputs: Tensors, device: torch.device) -> Tensors:
+    return {k: v.to(device) for k, v in inputs.items()}
+
+
 def _copy(net: nn.Module) -> Tensors:
     return {k: v.detach().clone() for k, v in net.state_dict().items()}
 
@@ -274,7 +327,11 @@ def _copy(net: nn.Module) -> Tensors:
 def _fingerprint(net: nn.Module, data: _Data, settings: Training, seed: int) -> str:
     """Hash of all that decides how a fit ends, its data included."""
     digest = hashlib.sha256(f"{type(net).__name__} {seed} {settings.model_dump_json()}".encode())
-    arrays = {**data.inputs, "the target": data.y, "the weights": data.weights, **net.state_dict()}
+    held = data.inputs
+    if not isinstance(held, dict):
+        digest.update(held.fingerprint.encode())
+        held = {}
+    arrays = {**held, "the target": data.y, "the weights": data.weights, **net.state_dict()}
     for name, value in arrays.items():
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())

@@ -45,19 +45,19 @@ def _windows(result: Result) -> Section:
     """Six test windows from the surest to the poorest pick, and the baseline's picks."""
     mine, base = (_tested(result, n) for n in (result.selected, result.task.baseline))
     rate = float(result.samples.data.attrs["sampling_rate"])
-    waves = result.test.inputs()["sequence"]
     both = np.flatnonzero(np.isfinite(mine["truth"]).all(axis=1))
     order = both[np.argsort(mine["snr"][both, 0])]
     chosen = order[np.unique(np.linspace(0, len(order) - 1, 6).astype(int))][::-1]
+    shown = result.test.take(chosen).inputs()["sequence"]
     fig, axes = figure(7.2, 1.45 * len(chosen), rows=len(chosen), squeeze=False)
     names = result.test.data["name"].to_numpy()[result.test.index.index.to_numpy()].astype(str)
-    for ax, i in zip(axes[:, 0], chosen, strict=True):
+    for ax, i, wave in zip(axes[:, 0], chosen, shown, strict=True):
         first = max(float(mine["truth"][i, 0]) - 2.0, 0.0)
-        last = min(float(mine["truth"][i, 1]) + 4.0, waves.shape[2] / rate)
+        last = min(float(mine["truth"][i, 1]) + 4.0, wave.shape[1] / rate)
         span = slice(int(first * rate), int(last * rate))
-        at = np.arange(waves.shape[2])[span] / rate
+        at = np.arange(wave.shape[1])[span] / rate
         for row, component in ((0, 0), (1, 1)):
-            trace = waves[i, component, span]
+            trace = wave[component, span]
             scaled = trace / (2.2 * np.abs(trace).max() + 1e-9)
             ax.plot(at, scaled - row, color="black", linewidth=0.6, alpha=0.75)
         for k, phase in enumerate(PHASES):

@@ -26,7 +26,7 @@ from craton.io.picks import read_picks
 from craton.io.problems import Problem
 from craton.io.waveforms import read_waveforms
 from craton.waveforms.pick_cuts import cut_around, cut_continuous
-from craton.waveforms.pick_tables import seisbench_rows
+from craton.waveforms.pick_tables import seisbench_windows
 
 COMPONENTS, PHASES = ("Z", "N", "E"), ("P", "S")
 ROLE = {"Z": 0, "N": 1, "E": 2, "1": 1, "2": 2, "3": 0}
@@ -84,7 +84,7 @@ def read_pick_windows(
         rows = [row for name, raw in _chain(first, members)
                 if (row := _npz_row(name, raw, rate, problems)) is not None]  # fmt: skip
     elif _is_hdf5(path):
-        rows = seisbench_rows(path, rate, problems)
+        return _told(seisbench_windows(path, rate, problems), problems)
     else:
         table = _picks_of(path, picks)
         waves = read_waveforms(path)
@@ -142,9 +142,13 @@ def windows_of(rows: list[Row], rate: float, problems: list[Problem], where: str
         coords={"component": list(COMPONENTS), "phase": list(PHASES)},
         attrs={"sampling_rate": float(rate)},
     )  # fmt: skip
+    return _told(found, problems)
+
+
+def _told(data: xr.Dataset, problems: list[Problem]) -> xr.Dataset:
     if problems:
-        found.attrs["history"] = "\n".join(str(p) for p in problems[:200])
-    return found
+        data.attrs["history"] = "\n".join(str(p) for p in problems[:200])
+    return data
 
 
 def _chain(first: tuple[str, bytes], rest: Iterator[tuple[str, bytes]]) -> Any:

@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
-from craton.errors import DataError
 from craton.io.problems import Problem
 from craton.io.seisbench import WaveformDataset
+from craton.waveforms.stored import FileWindows, on_disk
+
+IN_MEMORY = 1 << 30
+"""Bytes of waveforms up to which all are read at once."""
 
 _ARRIVAL = re.compile(r"(?:trace_)?([PpSs])[a-zA-Z]{0,2}_arrival_sample$")
 _COLUMNS = {
@@ -26,10 +30,13 @@ _COLUMNS = {
 }
 
 
-def seisbench_rows(
-    path: Path, rate: float, problems: list[Problem], most: int = 2 << 30
-) -> list[dict[str, Any]]:
-    """Rows of windows, as `craton.waveforms.pick_files.windows_of` takes them.
+def seisbench_windows(
+    path: Path, rate: float, problems: list[Problem], most: int = IN_MEMORY
+) -> xr.Dataset:
+    """Windows as `craton.waveforms.pick_files.read_pick_windows` gives them.
+
+    Where all waveforms together take more than `most` bytes they stay on disk, and only what is
+    taken of ``waveform`` is read.
 
     Parameters
     ----------
@@ -45,34 +52,40 @@ def seisbench_rows(
     Raises
     ------
     DataError
-        If the table names no arrival, or all traces together take more than `most`.
+        As `WaveformDataset`.
     """
     data = WaveformDataset(path, sampling_rate=rate)
     problems += data.problems
     table = data.metadata
-    if (size := len(data) * 3 * data.samples * 4) > most:
-        raise DataError(
-            f"{len(data)} traces of {data.samples} samples take {size / 2**30:.1f} GB of memory, "
-            f"at most {most / 2**30:.0f} GB are read at once", where=str(path),
-            fix="take some rows of the table into one of their own",
-        )  # fmt: skip
-    known = _arrivals(table, rate)
     texts = {k: _text(table, names) for k, names in _COLUMNS.items()}
-    start = pd.to_datetime(texts["start"], errors="coerce", utc=True, format="mixed")
-    begin = start.tz_localize(None).to_numpy().astype("datetime64[ns]")
-    waves = data.batch(np.arange(len(data)))
-    bad = ~np.isfinite(waves)
-    if bad.any():
-        text = f"{int(bad.sum())} samples are not finite; set to zero"
-        problems.append(Problem("warning", "not finite", text, str(path)))
-        waves[bad] = 0.0
-    rows = []
-    for i in range(len(data)):
-        names = {k: str(texts[k][i]) for k in texts if k != "start"}
-        names["instrument"] = names["instrument"][:2]
-        names["event"] = names["event"] or names["name"]
-        rows.append({"waves": waves[i], "arrival": known[i], "start": begin[i], **names})
-    return rows
+    start = pd.to_datetime(texts.pop("start"), errors="coerce", utc=True, format="mixed")
+    texts["instrument"] = np.array([v[:2] for v in texts["instrument"]], object)
+    texts["event"] = np.where(texts["event"] == "", texts["name"], texts["event"])
+    files = [p.stat() for p in data.paths]
+    told = "; ".join(f"{p}, {s.st_size} bytes, {s.st_mtime_ns}"
+                     for p, s in zip(data.paths, files, strict=True))  # fmt: skip
+    source = FileWindows(data)
+    waves = on_disk(source, told)
+    stays = len(data) * 12 * data.samples > most
+    if not stays:
+        waves = waves.load()
+        del waves.attrs["on_disk"]
+    else:
+        source.read(np.linspace(0, len(data) - 1, min(len(data), 200)).astype(np.int64))
+    if source.bad:
+        text = f"{source.bad} samples{' of 200 traces' if stays else ''} are not finite; "
+        problems.append(Problem("warning", "not finite", text + "set to zero", str(path)))
+    return xr.Dataset(
+        {
+            "waveform": waves,
+            "arrival": (("window", "phase"), _arrivals(table, rate),
+                        {"units": "s", "missing_means": "no such pick"}),
+            "start": ("window", start.tz_localize(None).to_numpy().astype("datetime64[ns]")),
+            **{k: ("window", v) for k, v in texts.items()},
+        },
+        coords={"component": list("ZNE"), "phase": ["P", "S"]},
+        attrs={"sampling_rate": float(rate)},
+    )  # fmt: skip
 
 
 def _arrivals(table: pd.DataFrame, rate: float) -> NDArray[np.float64]:
