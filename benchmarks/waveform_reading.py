@@ -1,21 +1,27 @@
 """Training data larger than memory: rows a second and memory while an epoch is read.
 
     python benchmarks/waveform_reading.py [--gb 20] [--folder DIR] [--workers 2] [--batch 256]
+    python benchmarks/waveform_reading.py --train 1.1 2.2 4.4
 
 Writes a file of that size in the form of SeisBench (buckets of 1,024 three-component traces of 60 s
 at 100 Hz, float32, each carrying its number), reads it once in the order of the file and once
 shuffled, checks that each row is the one asked for, and deletes it. Resident memory is taken at
-10, 50 and 100 % of each epoch. Prints JSON and keeps it in ``results/waveform_reading.json``.
+10, 50 and 100 % of each epoch. With ``--train`` a small picker is trained for an epoch on files of
+these sizes, as ``craton run phase-picking`` does; its greatest memory is told.
+Prints JSON and keeps it in ``results/waveform_reading.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import shutil
 import tempfile
+import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +88,63 @@ def epoch(data: WaveformDataset, rows: np.ndarray, batch: int, workers: int) -> 
     }
 
 
+def trained(folder: Path, gb: float) -> dict[str, Any]:
+    """Train a small picker on a file of this size; memory is looked at every tenth of a second."""
+    from craton.models.base import Fitting
+    from craton.models.neural_picking import PickResNet
+    from craton.task import find_task
+
+    count = write(folder, gb)
+    task = find_task("phase-picking")
+    config = task.config(data=str(folder), crop=30.0, noise=False)
+    began, cpu = time.perf_counter(), time.process_time()
+    samples = task.samples(task.load(config), config, False)
+    before, seen, done = resident_mb(), [0.0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            seen.append(resident_mb())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    model = PickResNet(hidden=4, depth=1, pretrain=[], epochs=1, augment=["crop"], crop=20.0)
+    try:
+        model.fit(samples, Fitting(0))
+    finally:
+        done.set()
+        thread.join()
+    return {
+        "file_gb": round((folder / "waveforms.hdf5").stat().st_size / 1e9, 2),
+        "traces": count,
+        "seconds": round(time.perf_counter() - began, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
+        "resident_mb_before": round(before),
+        "resident_mb_at_most": round(max(seen)),
+    }
+
+
+def training(sizes: list[float], where: Path | None) -> list[dict[str, Any]]:
+    """One file after the other, each in a process of its own."""
+    found = []
+    for gb in sizes:
+        folder = Path(tempfile.mkdtemp(prefix="waveforms", dir=where))
+        try:
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                found.append(pool.submit(trained, folder, gb).result())
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        print(json.dumps(found[-1]), flush=True)
+    return found
+
+
+def keep(found: dict[str, Any]) -> None:
+    """Print, and add to what is kept."""
+    print(json.dumps(found, indent=2))
+    path = Path(__file__).parent / "results" / "waveform_reading.json"
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    path.write_text(json.dumps(kept | found, indent=2) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Write, read, report, delete."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -89,7 +152,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--train", type=float, nargs="*")
     args = parser.parse_args()
+    if args.train:
+        keep({"training": training(args.train, args.folder)})
+        return
     folder = Path(tempfile.mkdtemp(prefix="waveforms", dir=args.folder))
     try:
         if shutil.disk_usage(folder).free < 1.1e9 * args.gb:
@@ -116,10 +183,7 @@ def main() -> None:
         }
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    text = json.dumps(found, indent=2)
-    print(text)
-    results = Path(__file__).parent / "results"
-    (results / "waveform_reading.json").write_text(text + "\n", encoding="utf-8")
+    keep(found)
 
 
 if __name__ == "__main__":

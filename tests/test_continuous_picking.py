@@ -181,5 +181,6 @@ def test_a_record_with_nothing_to_pick_gives_an_empty_table(picker, tmp_path):
         trace.write(str(tmp_path / f"{trace.id}.mseed"), format="MSEED")
     loaded = bundle(picker[0])
     loaded.config.threshold = 0.999
-    found = predict_record(loaded, tmp_path, tmp_path / "p.xml", lambda *a: None)
+    with pytest.warns(UserWarning, match="zero throughout"):
+        found = predict_record(loaded, tmp_path, tmp_path / "p.xml", lambda *a: None)
     assert found.sizes["pick"] == 0 and (tmp_path / "p.xml").is_file()

@@ -67,8 +67,11 @@ def check_dataset(data: xr.Dataset) -> list[Finding]:
         first = values[there].flat[0]
         if values.size > 1 and (values[there] == first).all():
             found.append(Finding("warning", f"has the same value everywhere ({first:g})", where))
-    for note in str(data.attrs.get("history", "")).splitlines():
-        found.append(Finding("info", note.strip(), "reading"))
+    levels: tuple[tuple[str, Literal["info", "warning"]], ...]
+    levels = (("history", "info"), ("warnings", "warning"))
+    for key, level in levels:
+        for note in str(data.attrs.get(key, "")).splitlines():
+            found.append(Finding(level, note.strip(), "reading"))
     return found + _repeated_rows(data)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,13 +21,14 @@ from craton.errors import ModelError
 from craton.io.picks import write_picks
 from craton.io.pieces import longest_run, read_pieces
 from craton.io.problems import Problem, need_obspy
-from craton.io.waveforms import waveform_contents
+from craton.io.waveforms import Waveforms, waveform_contents
 from craton.models.nets.picker_input import Filter, PickerInput
 from craton.models.neural_picking import NeuralPicker
 from craton.models.physics import onsets
 from craton.models.picking import horizontals
 from craton.pick_calibration import PickConformal
 from craton.result import Progress
+from craton.waveforms.quality import waveform_findings
 from craton.waveforms.windows import windows_around
 
 BEFORE, LENGTH = 4.0, 6.0
@@ -233,7 +235,9 @@ def predict_record(
 
     def streams() -> Iterator[Any]:
         for piece in read_pieces(contents):
-            problems.extend(p for p in piece.problems if p not in problems)
+            found = waveform_findings(Waveforms(piece.stream, piece.problems))
+            problems.extend(Problem("warning", "record", f.text, f.where) for f in found
+                            if f.level != "info")  # fmt: skip
             progress(piece.number - 1, piece.total, f"picking {piece.station}")
             yield piece.stream
 
@@ -248,7 +252,14 @@ def predict_record(
 
 
 def _lines(problems: list[Problem]) -> list[str]:
-    """What is to be told, of which not more than `MOST_TOLD` lines."""
-    told = list(dict.fromkeys(str(p) for p in problems))
-    more = [f"and {len(told) - MOST_TOLD} more of this kind"] if len(told) > MOST_TOLD else []
-    return told[:MOST_TOLD] + more
+    """What is to be told, the same once but for its numbers, and not more than `MOST_TOLD`."""
+    told: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        kind = re.sub(r"\d[\d.:T-]*Z?", "#", problem.text)
+        told.setdefault((problem.where, kind), []).append(problem)
+    lines = [
+        f"{same[0]}" + (f" (the first of {len(same)} such)" if len(same) > 1 else "")
+        for same in told.values()
+    ]
+    more = [f"and {len(lines) - MOST_TOLD} more lines"] if len(lines) > MOST_TOLD else []
+    return lines[:MOST_TOLD] + more

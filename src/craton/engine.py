@@ -29,6 +29,9 @@ from craton.splits import Splitter
 from craton.store import Store
 from craton.task import Task, find_task
 
+TOLD = 30
+"""Lines on what was odd while reading that a prediction tells."""
+
 
 def prepare(
     run: RunConfig, task: Task | None = None
@@ -229,6 +232,8 @@ def predict(
     errors = [f for f in check_dataset(raw) if f.level == "error"]
     if errors:
         raise DataError(errors[0].text, where=errors[0].where)
+    for line in str(raw.attrs.get("warnings", "")).splitlines()[:TOLD]:
+        warnings.warn(line, stacklevel=2)
     samples = found.samples(raw, found.config, future=True)
     if len(samples) == 0:
         raise DataError("there is nothing to predict in these data", where=str(place))

@@ -56,7 +56,7 @@ def test_what_is_odd_in_a_file_is_told_and_got_over(tmp_path):
     (tmp_path / "b.npz").write_bytes(npz(data=np.zeros((3, 4, 5))))
     found = read_pick_windows(tmp_path)
     assert found.sizes["window"] == 1 and np.isfinite(found["waveform"]).all()
-    said = found.attrs["history"]
+    said = found.attrs["warnings"]
     assert "not finite" in said and "outside" in said and "left out" in said
     assert np.isnan(found["arrival"][0, 0]) and found["arrival"][0, 1] == 12.0
 
@@ -114,7 +114,7 @@ def test_windows_are_cut_around_the_picks_of_a_table(folder):
     np.testing.assert_allclose(found["arrival"][0], [45.0, 49.5], atol=0.011)
     start = found["start"].to_numpy()[0]
     assert abs(start - np.datetime64("2020-01-01T00:02:15")) < np.timedelta64(20, "ms")
-    assert "no waveforms" in found.attrs["history"]
+    assert "no waveforms" in found.attrs["warnings"]
 
 
 def test_continuous_waveforms_without_picks_are_cut_one_after_the_other(folder):

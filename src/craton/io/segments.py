@@ -18,7 +18,8 @@ _YEARS = (np.datetime64("1900", "ns").astype(np.int64), np.datetime64("2200", "n
 
 def usable(traces: Iterable[Any], where: str) -> tuple[list[Any], list[Problem]]:
     """Leave out traces without samples, numbers, a possible sampling rate or a possible time."""
-    kept, problems = [], []
+    kept = []
+    lost: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for trace in traces:
         rate, kind = float(trace.stats.sampling_rate), np.asarray(trace.data).dtype.kind
         begin = int(trace.stats.starttime.ns)
@@ -32,9 +33,11 @@ def usable(traces: Iterable[Any], where: str) -> tuple[list[Any], list[Problem]]
         else:
             kept.append(trace)
             continue
-        text = f"{trace.stats.npts} samples: {told[1]}; left out ({where})"
-        problems.append(Problem("warning", told[0], text, trace.id))
-    return kept, problems
+        lost[trace.id, *told].append(int(trace.stats.npts))
+    return kept, [
+        Problem("warning", kind, f"{sum(n)} samples: {text}; left out ({where})", name)
+        for (name, kind, text), n in lost.items()
+    ]
 
 
 def clip(trace: Any, start: np.datetime64 | None, end: np.datetime64 | None) -> Any | None:

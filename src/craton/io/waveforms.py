@@ -220,7 +220,11 @@ def waveform_contents(path: str | Path, select: Selection | None = None) -> pd.D
         plain = raw[:10] == b"TIMESERIES" or sac_order(raw)
         records: NDArray[Any] = np.empty(0) if plain else scan(raw, name)[0]
         if records.size:
-            records = records[(records["rate"] > 0) & (records["samples"] > 0)]
+            sound = (records["rate"] > 0) & (records["samples"] > 0)
+            for channel in np.unique(records["id"][~sound & (records["samples"] > 0)]):
+                text = f"has the sampling rate 0 Hz, which cannot be; left out ({name})"
+                problems.append(Problem("warning", "sampling rate", text, str(channel)))
+            records = records[sound]
             records = records[select.records(records)] if records.size else records
             keys, which = np.unique(records[["id", "rate"]], return_inverse=True)
             for k, (channel, rate) in enumerate(keys.tolist()):

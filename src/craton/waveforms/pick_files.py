@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -27,6 +26,7 @@ from craton.io.problems import Problem
 from craton.io.waveforms import read_waveforms
 from craton.waveforms.pick_cuts import cut_around, cut_continuous
 from craton.waveforms.pick_tables import seisbench_windows
+from craton.waveforms.quality import waveform_findings
 
 COMPONENTS, PHASES = ("Z", "N", "E"), ("P", "S")
 ROLE = {"Z": 0, "N": 1, "E": 2, "1": 1, "2": 2, "3": 0}
@@ -67,7 +67,8 @@ def read_pick_windows(
     Returns
     -------
     xr.Dataset
-        See the module; ``attrs["sampling_rate"]`` and, where something was odd, ``history``.
+        See the module; ``attrs["sampling_rate"]`` and, where something was odd, ``history`` and
+        ``warnings``.
 
     Raises
     ------
@@ -86,9 +87,11 @@ def read_pick_windows(
     elif _is_hdf5(path):
         return _told(seisbench_windows(path, rate, problems), problems)
     else:
-        table = _picks_of(path, picks)
+        file = _picks_of(path, picks)
+        table = None if file is None else read_picks(file)
         waves = read_waveforms(path)
-        problems += waves.problems
+        problems += [Problem("info" if f.level == "info" else "warning", "record", f.text, f.where)
+                     for f in waveform_findings(waves) if f.where != str(file)]  # fmt: skip
         if table is None:
             rows = cut_continuous(waves.stream, rate, length, problems)
         else:
@@ -146,8 +149,9 @@ def windows_of(rows: list[Row], rate: float, problems: list[Problem], where: str
 
 
 def _told(data: xr.Dataset, problems: list[Problem]) -> xr.Dataset:
-    if problems:
-        data.attrs["history"] = "\n".join(str(p) for p in problems[:200])
+    for key, level in (("history", "info"), ("warnings", "warning")):
+        if lines := dict.fromkeys(str(p) for p in problems if p.level == level):
+            data.attrs[key] = "\n".join(list(lines)[:200])
     return data
 
 
@@ -288,9 +292,9 @@ def _is_hdf5(path: Path) -> bool:
     return any(f.suffix.lower() in (".hdf5", ".h5") for f in files)
 
 
-def _picks_of(path: Path, picks: str | Path | None) -> pd.DataFrame | None:
+def _picks_of(path: Path, picks: str | Path | None) -> Path | None:
     if picks is not None:
-        return read_picks(picks)
+        return Path(picks)
     if not path.is_dir():
         return None
     tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in (".csv", ".xml", ".qml")]
@@ -300,4 +304,4 @@ def _picks_of(path: Path, picks: str | Path | None) -> pd.DataFrame | None:
             f"{len(tables)} tables may hold the picks ({', '.join(p.name for p in tables[:4])})",
             where=str(path), fix="name the right one with --set picks=FILE",
         )  # fmt: skip
-    return read_picks(tables[0]) if tables else None
+    return tables[0] if tables else None
