@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from craton.errors import DataError
 from craton.io.event_features import records_of
+from craton.io.resampling import resampled
 from craton.io.segments import join
 from craton.io.tables import read_table
 from craton.io.waveforms import read_each
@@ -168,9 +168,7 @@ def to_band(values: Array, rate: float, cut: Cut) -> NDArray[np.float32]:
     x = signal.detrend(np.asarray(values, float))
     taper = signal.windows.tukey(len(x), min(1.0, 4.0 * rate / max(len(x), 1)))
     x = x * taper
-    step = Fraction(cut.rate / rate).limit_denominator(1000)
-    if step != 1:
-        x = signal.resample_poly(x, step.numerator, step.denominator)
+    x = resampled(x, rate, cut.rate, drift=None)
     high = min(cut.band[1], 0.45 * min(rate, cut.rate))
     sos = signal.butter(4, (cut.band[0], high), "bandpass", fs=cut.rate, output="sos")
     if len(x) <= 3 * (2 * len(sos) + 1):

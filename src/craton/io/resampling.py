@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from craton.errors import DataError
 
 
-def resampled(data: NDArray[Any], old: float, new: float) -> NDArray[np.float64]:
+def resampled(
+    data: NDArray[Any], old: float, new: float, *, drift: float | None = 0.1
+) -> NDArray[np.float64]:
     """Bring the last axis from one sampling rate to another; the first sample keeps its time.
 
     Parameters
@@ -20,6 +22,9 @@ def resampled(data: NDArray[Any], old: float, new: float) -> NDArray[np.float64]
         Without gaps.
     old, new : float
         Samples a second.
+    drift : float, optional
+        Samples that the end may be off. None takes the nearest ratio of whole numbers up to 1000,
+        where time does not matter.
 
     Returns
     -------
@@ -28,8 +33,7 @@ def resampled(data: NDArray[Any], old: float, new: float) -> NDArray[np.float64]
     Raises
     ------
     DataError
-        If the ratio is no fraction of whole numbers up to 20,000 that stays within a tenth of a
-        sample over the length of the data.
+        If the ratio is no fraction of whole numbers up to 20,000 that stays within `drift`.
 
     Examples
     --------
@@ -39,19 +43,23 @@ def resampled(data: NDArray[Any], old: float, new: float) -> NDArray[np.float64]
     from scipy.signal import resample_poly
 
     data = np.asarray(data, dtype=np.float64)
-    n, ratio = data.shape[-1], new / old
-    for most in (100, 1000, 20_000):
-        part = Fraction(ratio).limit_denominator(most)
-        if part and abs(float(part) / ratio - 1) * n * max(ratio, 1) < 0.1:
-            break
-    if (
-        not part
-        or part.numerator > 20_000
-        or abs(float(part) / ratio - 1) * n * max(ratio, 1) > 0.1
-    ):
+    n = data.shape[-1]
+    part = _fraction(new / old, n, drift)
+    if part is None:
         raise DataError(f"cannot be brought from {old:g} to {new:g} Hz without a drift")
     if part == 1 or not n:
         return data
     # Without the line through both ends, the filter would take what lies outside for zero.
     pad = "line" if n > 1 else "constant"
     return np.asarray(resample_poly(data, part.numerator, part.denominator, axis=-1, padtype=pad))
+
+
+def _fraction(ratio: float, n: int, drift: float | None) -> Fraction | None:
+    """The simplest fraction that is near enough to a ratio over `n` samples."""
+    if drift is None:
+        return Fraction(ratio).limit_denominator(1000) or None
+    for most in (100, 1000, 20_000):
+        part = Fraction(ratio).limit_denominator(most)
+        if part and abs(float(part) / ratio - 1) * n * max(ratio, 1) < drift:
+            return part if part.numerator <= 20_000 else None
+    return None
