@@ -17,7 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from craton.catalogue.events import Associator, associated, associator_of, no_events, unowned
+from craton.catalogue.events import (
+    FEWEST_STATIONS,
+    Associator,
+    associated,
+    associator_of,
+    no_events,
+    unowned,
+)
 from craton.catalogue.measuring import (
     AMPLITUDES,
     Types,
@@ -30,6 +37,7 @@ from craton.catalogue.picking import Picker, joined, pick_part, picker_of
 from craton.catalogue.records import Record
 from craton.catalogue.settings import CatalogueConfig
 from craton.catalogue.work import Work
+from craton.catalogue.writing import UNSIZED, write_catalogue
 from craton.checks import Finding
 from craton.config import build
 from craton.data.registry import locate
@@ -113,8 +121,6 @@ def make_catalogue(
     DataError, ConfigError, BundleError
         If there are no waveforms, a setting is wrong, or a bundle is damaged or of another task.
     """
-    from craton.catalogue.writing import write_catalogue
-
     folder = Path(out)
     config = build(CatalogueConfig, dict(settings or {}))
     example = None
@@ -133,7 +139,7 @@ def make_catalogue(
     if example is not None:
         from craton.catalogue.example import answer
 
-        made.answer = answer(made.events, example.events, with_types=types is not None)
+        made.answer = answer(made.events, example.events)
     progress(1, 1, "writing")
     write_catalogue(made, record, tools, folder)
     Work(folder / ".work").clear()
@@ -153,6 +159,10 @@ def _made(
     if stations is None or not len(picks):
         return Catalogue(no_events(), unowned(picks), _no_amplitudes(), stations,
                          _gathered(findings), used)  # fmt: skip
+    if len(stations) < FEWEST_STATIONS:
+        text = f"{len(stations)} stations have waveforms and coordinates; to locate, "\
+               f"{FEWEST_STATIONS} stations are needed"  # fmt: skip
+        findings.append(Finding("warning", text, "stations"))
     progress(0, 1, "associating and locating")
     keys = ["network", "station"]
     known = pd.MultiIndex.from_frame(stations[keys])
@@ -241,9 +251,8 @@ def _on_magnitudes(events: pd.DataFrame, inventory: Any) -> list[Finding]:
     if inventory is None:
         why = "the list of stations has no instrument responses (StationXML has), and without "\
               "them none is made up"  # fmt: skip
-    text = (
-        f"{empty} of {len(events)} events have no magnitude: {why}; a forecast needs one for each"
-    )
+    where = f"they stand in {UNSIZED}" if empty < len(events) else "a forecast needs one for each"
+    text = f"{empty} of {len(events)} events have no magnitude: {why}; {where}"
     return [Finding("warning", text, "magnitudes")]
 
 

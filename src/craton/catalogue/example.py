@@ -28,7 +28,7 @@ def example_in(folder: Path, velocity_model: str, minutes: float = 60.0) -> Exam
     return write_example(folder, table_of(velocity_model), minutes=minutes)
 
 
-def answer(found: pd.DataFrame, known: pd.DataFrame, *, with_types: bool) -> list[tuple[str, bool]]:
+def answer(found: pd.DataFrame, known: pd.DataFrame) -> list[tuple[str, bool]]:
     """What came back of the known events, and whether it is enough."""
     real = known[known["kind"].isin(LOCATABLE)].reset_index(drop=True)
     t, u = (f["time"].to_numpy("datetime64[ns]").astype(np.int64) / 1e9 for f in (found, real))
@@ -54,8 +54,4 @@ def answer(found: pd.DataFrame, known: pd.DataFrame, *, with_types: bool) -> lis
         spread = float(np.nanmedian(np.abs(size)))
         text = f"the median magnitude is off by {spread:.2f}, at most 0.2"
         said.append((text, spread <= 0.2))
-    if with_types and "event_type" in found:
-        right = found["event_type"].to_numpy()[i] == real["kind"].to_numpy()[j]
-        text = f"{int(right.sum())} of {len(i)} have the right type, at least 70 %"
-        said.append((text, bool(right.mean() >= 0.7)))
     return said

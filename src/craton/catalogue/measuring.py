@@ -30,7 +30,10 @@ NOISE_S = 12.0
 FEW = 3
 """Stations from which on a magnitude has an error."""
 
-AMPLITUDES = ("event_id", "network", "station", "distance_km", "amplitude_m", "magnitude")
+GOOD_SNR = 3.0
+"""Ratio of peak to noise from which a station tells a magnitude; where none has it, less does."""
+
+AMPLITUDES = ("event_id", "network", "station", "distance_km", "amplitude_m", "snr", "magnitude")
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,10 @@ def measured(
                 peaks, told = _peaks(stream, inventory, a)
                 findings += told
                 if peaks:
-                    size = 10 ** float(np.mean(np.log10(list(peaks.values()))))
+                    size = 10 ** float(np.mean(np.log10([a for a, _ in peaks.values()])))
+                    snr = round(min(r for _, r in peaks.values()), 2)
                     ml = float(local_magnitude(size, a.distance_km, record.config.attenuation))
-                    rows.append((a.event, network, station, round(a.distance_km, 2), size,
+                    rows.append((a.event, network, station, round(a.distance_km, 2), size, snr,
                                  round(ml, 2)))  # fmt: skip
             if types is not None:
                 begin = a.p - _span(before)
@@ -149,7 +153,9 @@ def _utc(time: np.datetime64) -> Any:
     return obspy.UTCDateTime(ns=int(time.astype("datetime64[ns]").astype(np.int64)))
 
 
-def _peaks(stream: Any, inventory: Any, a: _Arrival) -> tuple[dict[str, float], list[Finding]]:
+def _peaks(
+    stream: Any, inventory: Any, a: _Arrival
+) -> tuple[dict[str, tuple[float, float]], list[Finding]]:
     """Peaks of the first instrument of the station that has any."""
     p, s = _utc(a.p), _utc(a.s)
     end = s + 8.0 + 0.7 * max(s - p, 0.0)
@@ -198,11 +204,13 @@ def with_magnitudes(events: pd.DataFrame, amplitudes: pd.DataFrame) -> pd.DataFr
     Examples
     --------
     >>> events = pd.DataFrame({"event_id": ["a", "b"], "magnitude": [np.nan, np.nan]})
-    >>> rows = pd.DataFrame({"event_id": ["a"] * 3, "magnitude": [1.0, 1.2, 1.1]})
+    >>> rows = pd.DataFrame({"event_id": ["a"] * 3, "magnitude": [1.0, 1.2, 1.1], "snr": 9.0})
     >>> with_magnitudes(events, rows)["magnitude"].tolist()
     [1.1, nan]
     """
-    groups = amplitudes.groupby("event_id")["magnitude"]
+    good = amplitudes["snr"] >= GOOD_SNR
+    none = ~amplitudes["event_id"].isin(amplitudes.loc[good, "event_id"])
+    groups = amplitudes[good | none].groupby("event_id")["magnitude"]
     middle, count = groups.median(), groups.size()
     spread = groups.apply(lambda m: 1.4826 * float(np.median(np.abs(m - m.median()))))
     error: pd.Series = (spread / np.sqrt(count)).where(count >= FEW)

@@ -49,13 +49,28 @@ def write_catalogue(made: Catalogue, record: Record, tools: tuple[Any, ...], fol
         part.write_text(json.dumps(_provenance(made, record, tools), indent=1), encoding="utf-8")
 
 
+UNSIZED = "events-without-magnitude.csv"
+
+
 def write_tables(events: pd.DataFrame, picks: pd.DataFrame, folder: Path) -> None:
-    """Write ``picks.csv``, ``events.csv`` and ``events.xml``."""
+    """Write ``picks.csv``, ``events.csv`` and ``events.xml``.
+
+    Where some events have a magnitude and others none, those without are set apart in a file of
+    their own, because a catalogue with holes is taken by no program that forecasts.
+    """
     rest = ["event_id", "phase_used", "residual_s", "distance_km", "azimuth_deg"]
     write_picks(picks[[*PICK_COLUMNS, *rest]], folder / "picks.csv")
+    sized = events["magnitude"].notna()
+    (folder / UNSIZED).unlink(missing_ok=True)
+    if sized.any() and not sized.all():
+        write_events(events[~sized], folder / UNSIZED)
+        events = events[sized].reset_index(drop=True)
     write_events(events, folder / "events.csv")
     # picks of no event would make an event without an origin, which no catalogue takes
-    write_events(events, folder / "events.xml", picks[picks["event"] >= 0])
+    number = pd.Series(events.index, index=events["event_id"])
+    owned = picks[picks["event_id"].isin(number.index)]
+    owned = owned.assign(event=owned["event_id"].map(number).astype(int))
+    write_events(events, folder / "events.xml", owned)
 
 
 def verdict(made: Catalogue) -> str:

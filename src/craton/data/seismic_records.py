@@ -134,9 +134,9 @@ def write_example(
         for letter, counts in zip("ZNE", _counts(ground), strict=True):
             if faults and k == 2 and letter == "E":
                 counts = np.zeros_like(counts)
-            # for ten minutes from the middle on
-            middle = len(counts) // 2
-            gap = (middle, middle + 60_000) if faults and k == 4 else None
+            middle, gap = len(counts) // 2, None
+            if faults and k == 4:
+                gap = (middle, middle + len(counts) // 6)
             _write(folder / "sds", row.station, f"EH{letter}", counts, gap)
     inventory_of(stations).write(str(folder / "stations.xml"), format="STATIONXML")
     events.to_csv(folder / "truth.csv", index=False)

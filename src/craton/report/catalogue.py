@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from craton.io.files import atomic
 from craton.report.figures import PALETTE, STYLE, figure
+from craton.report.maps import error_ellipse
 from craton.report.section import Section
 
 PHASE_COLOURS = {"P": PALETTE[1], "S": PALETTE[0]}
 MOST_TRACES = 40
+FAR_OFF_KM = 70.0
+"""Standard deviation of an epicentre from which on its ellipse would only cover the map."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,6 @@ class BusyMinute:
 
 def event_map(events: pd.DataFrame, stations: pd.DataFrame, picks: pd.DataFrame) -> Any:
     """Events with their 90 % ellipses and depths, and the stations with picks."""
-    from matplotlib.patches import Ellipse
-
     fig, ax = figure(7.0, 5.6)
     slim = float(np.cos(np.radians(stations["latitude"].mean())))
     used = set(zip(picks["network"], picks["station"], strict=True))
@@ -72,19 +73,11 @@ def event_map(events: pd.DataFrame, stations: pd.DataFrame, picks: pd.DataFrame)
         for row in stations.itertuples():
             ax.annotate(str(row.station), (row.longitude, row.latitude), xytext=(4, 3),
                         textcoords="offset points", fontsize=7.5, alpha=0.7)  # fmt: skip
-    names = ["longitude", "latitude", "east_error_km", "north_error_km", "correlation"]
-    for x, y, a, b, r in events[names].to_numpy(float):
-        if not np.isfinite([a, b, r]).all():
-            continue
-        values, vectors = np.linalg.eigh([[a * a, r * a * b], [r * a * b, b * b]])
-        axes = np.sqrt(np.maximum(values, 0) * 4.605)
-        if axes.max() > 150:
-            continue
-        angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))
-        ax.add_patch(Ellipse(
-            (x, y), 2 * axes[1] / 111.19 / slim, 2 * axes[0] / 111.19, angle=angle, fill=False,
-            edgecolor="black", alpha=0.5, linewidth=0.7,
-        ))  # fmt: skip
+    names = ["latitude", "longitude", "east_error_km", "north_error_km", "correlation"]
+    for row in events[names].to_numpy(float):
+        if np.isfinite(row).all() and max(row[2:4]) < FAR_OFF_KM:
+            outline = error_ellipse(*row)
+            ax.plot(outline[:, 0], outline[:, 1], color="black", linewidth=0.7, alpha=0.5)
     if len(events):
         size = events["magnitude"].to_numpy(float)
         size = 14 + 26 * np.clip(np.nan_to_num(size, nan=0.5), 0, 5)
@@ -112,13 +105,14 @@ def section(minute: BusyMinute) -> Any:
         wave = minute.waves[k]
         peak = float(np.nanmax(np.abs(wave))) or 1.0
         ax.plot(minute.seconds[k], y + gain * wave / peak, color="black", linewidth=0.5, alpha=0.75)
-        ax.text(60.4, y, minute.names[k], va="center", fontsize=8)
         own = minute.picks[minute.picks["name"] == minute.names[k]]
         at = (own["time"].to_numpy() - minute.start) / np.timedelta64(1, "s")
         for t, phase, mine in zip(at, own["phase"], own["mine"], strict=True):
             colour = PHASE_COLOURS.get(str(phase)[:1], "0.5")
             ax.plot([t, t], [y - gain, y + gain], color=colour, linewidth=1.8 if mine else 1.0,
                     linestyle="-" if mine else ":")  # fmt: skip
+    for y, k in zip(_apart(d, 0.03 * reach), order, strict=True):
+        ax.text(60.4, y, minute.names[k], va="center", fontsize=8)
     for phase, (x, t) in minute.curves.items():
         ax.plot(t, x, color=PHASE_COLOURS[phase], linewidth=1.0, alpha=0.7, linestyle="--")
     for phase, colour in PHASE_COLOURS.items():
@@ -134,6 +128,20 @@ def section(minute: BusyMinute) -> Any:
         ax.set_yticks([])
     fig.legend(loc="outside upper center", ncols=4, frameon=False)
     return fig
+
+
+def _apart(at: NDArray[Any], least: float) -> NDArray[Any]:
+    """Places in rising order, moved up where they lie nearer to each other than `least`.
+
+    Examples
+    --------
+    >>> _apart(np.array([0.0, 0.1, 5.0]), 1.0).tolist()
+    [0.0, 1.0, 5.0]
+    """
+    found = np.array(at, float)
+    for k in range(1, len(found)):
+        found[k] = max(found[k], found[k - 1] + least)
+    return found
 
 
 def station_counts(picks: pd.DataFrame) -> Any:

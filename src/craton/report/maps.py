@@ -37,6 +37,39 @@ def forecast_map(
     bar.minorticks_off()
 
 
+def error_ellipse(
+    latitude: float, longitude: float, east_km: float, north_km: float, correlation: float
+) -> NDArray[np.float64]:
+    """Outline of the 90 % ellipse of an epicentre.
+
+    Parameters
+    ----------
+    latitude, longitude : float
+        Degrees.
+    east_km, north_km, correlation : float
+        Standard deviations and their correlation.
+
+    Returns
+    -------
+    ndarray, shape (point, 2)
+        Longitude and latitude.
+
+    Examples
+    --------
+    >>> x, y = error_ellipse(60.0, 10.0, 1.0, 2.0, 0.0).T
+    >>> float(np.ptp(y) / np.ptp(x))  # at 60 degrees one degree east is half as long as one north
+    1.0
+    """
+    cross = correlation * east_km * north_km
+    values, vectors = np.linalg.eigh([[east_km**2, cross], [cross, north_km**2]])
+    turn = np.linspace(0.0, 2 * np.pi, 73)
+    circle = np.stack([np.cos(turn), np.sin(turn)])
+    # the chi-square with two degrees of freedom has its 90 % quantile at 4.605
+    east, north = vectors @ (np.sqrt(np.maximum(values, 0.0) * 4.605)[:, None] * circle)
+    slim = max(np.cos(np.radians(latitude)), 0.01)
+    return np.column_stack([longitude + east / 111.19 / slim, latitude + north / 111.19])
+
+
 def _numbers(norm: Any) -> dict[str, Any]:
     """Ticks of a logarithmic colour bar as people write numbers: 0.5, 1, 2, not powers of ten."""
     from matplotlib.colors import LogNorm

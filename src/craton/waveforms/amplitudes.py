@@ -12,15 +12,15 @@ from craton.waveforms.quality import clipped_samples
 from craton.waveforms.steps import Detrend, RemoveResponse, Taper, apply_steps
 
 HORIZONTAL = "NE12"
-LEAST_SNR = 3.0
-"""How far a peak must stand above the noise to count."""
+LEAST_SNR = 1.5
+"""How far a peak must stand above the noise to be told at all."""
 
 TAPER_S = 2.0
 
 
 def wood_anderson_peaks(
     stream: Any, inventory: Any, noise_end: Any, start: Any, end: Any
-) -> tuple[dict[str, float], list[Finding]]:
+) -> tuple[dict[str, tuple[float, float]], list[Finding]]:
     """Largest deflection on each horizontal channel, the instrument removed.
 
     Parameters
@@ -34,17 +34,17 @@ def wood_anderson_peaks(
 
     Returns
     -------
-    dict of str to float, list of Finding
+    dict of str to (float, float), list of Finding
         Channel identifier to amplitude in m of ground displacement as the seismograph filters it,
-        without its gain; channels that are clipped or drown in noise are missing. Findings name
-        channels without a response.
+        without its gain, and its ratio to the largest of the noise; channels that are clipped or
+        drown in noise are missing. Findings name channels without a response.
 
     Notes
     -----
     The response is divided out between 0.25 Hz and 0.4 times the sampling rate, without a water
     level; below 1.25 Hz the seismograph itself is blind.
     """
-    peaks: dict[str, float] = {}
+    peaks: dict[str, tuple[float, float]] = {}
     findings: list[Finding] = []
     names = [t.id for t in stream]
     for trace in stream:
@@ -71,5 +71,5 @@ def wood_anderson_peaks(
         noise = motion[round(TAPER_S * rate) : at[0]].max(initial=0.0)
         peak = float(motion[max(at[1], 0) : at[2]].max(initial=0.0))
         if peak > LEAST_SNR * noise and np.isfinite(peak):
-            peaks[trace.id] = peak
+            peaks[trace.id] = peak, float(peak / max(noise, 1e-30))
     return peaks, list(dict.fromkeys(findings))
