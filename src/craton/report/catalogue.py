@@ -74,9 +74,9 @@ def event_map(events: pd.DataFrame, stations: pd.DataFrame, picks: pd.DataFrame)
             ax.annotate(str(row.station), (row.longitude, row.latitude), xytext=(4, 3),
                         textcoords="offset points", fontsize=7.5, alpha=0.7)  # fmt: skip
     names = ["latitude", "longitude", "east_error_km", "north_error_km", "correlation"]
-    for row in events[names].to_numpy(float):
-        if np.isfinite(row).all() and max(row[2:4]) < FAR_OFF_KM:
-            outline = error_ellipse(*row)
+    for shape in events[names].to_numpy(float):
+        if np.isfinite(shape).all() and max(shape[2:4]) < FAR_OFF_KM:
+            outline = error_ellipse(*shape)
             ax.plot(outline[:, 0], outline[:, 1], color="black", linewidth=0.7, alpha=0.5)
     if len(events):
         size = events["magnitude"].to_numpy(float)
