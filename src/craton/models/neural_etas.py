@@ -43,7 +43,7 @@ HELD = 0.2
 """Share of the training window, its end, that decides on the network."""
 
 MORE = 40
-"""Steps of training on the whole window, after the choice and in an update."""
+"""Most steps of training on the whole window, after the choice and in an update."""
 
 
 class Choice(NamedTuple):
@@ -120,7 +120,7 @@ class NeuralETAS(PointProcess):
         """Take some steps more from a model, on the whole window."""
         self.base = self._etas(events, window, region, self.base)
         catalog = self._describe(events, region)
-        more = replace(network, hidden=model.network.hidden, steps=MORE)
+        more = replace(network, hidden=model.network.hidden, steps=min(MORE, network.steps))
         self.model = train(
             catalog, window, None, gamma=model.gamma, network=more, initial=model,
             progress=progress,

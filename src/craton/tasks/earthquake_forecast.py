@@ -333,12 +333,12 @@ TASK = Task(
     coordinates_only="smoothed-seismicity",
     quick={
         "horizon": 30.0,
-        "cell": 0.5,
-        "simulations": 200,
+        "cell": 1.0,
+        "simulations": 100,
         "models": {
             "etas": {"gains": False, "catalogs": 50},
             "etas-kernel-background": {"catalogs": 50},
-            "etas-neural": {"hidden": 8, "steps": 20, "catalogs": 20},
+            "etas-neural": {"hidden": 8, "steps": 10, "catalogs": 20},
         },
     },
     references=(
