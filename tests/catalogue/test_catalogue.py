@@ -24,11 +24,13 @@ from craton.catalogue.settings import CatalogueConfig
 from craton.catalogue.work import Work
 from craton.catalogue.writing import UNSIZED, write_tables
 from craton.checks import Finding
+from craton.data import seismic_records
 from craton.data.seismic_records import write_example
 from craton.errors import ConfigError, DataError
 from craton.io.catalog import read_catalog
 from craton.io.picks import read_events, read_picks
 from craton.models.associators import table_of
+from craton.models.physics.seismograms import noise_waves
 
 PICKER = Path(__file__).parents[2] / "benchmarks" / "bundles" / "phase-picking"
 
@@ -271,6 +273,107 @@ def test_a_picker_bundle_brings_intervals(world, tmp_path):
     assert len(kept["bundles"]["picker"]["sha256"]) == 64
     catalog = obspy.read_events(str(tmp_path / "events.xml"), format="QUAKEML")
     assert catalog[0].picks[0].time_errors.confidence_level == 90.0
+
+
+@pytest.fixture(scope="module")
+def types_bundle(tmp_path_factory):
+    """A bundle of event-classification that has learnt from blasts and earthquakes of the world."""
+    from types import SimpleNamespace
+
+    from craton import engine
+    from craton.io.event_waveforms import Cut, waveform_records
+    from craton.result import RunConfig
+    from craton.task import find_task
+
+    rng, n = np.random.default_rng(9), 8000
+    rows, traces = [], []
+    for k in range(90):
+        kind = ("earthquake", "explosion", "earthquake")[k % 3]
+        event = SimpleNamespace(kind=kind, magnitude=rng.uniform(1, 2.5))
+        d = rng.uniform(8, 60)
+        arrival = np.array([2000.0, 2000.0 + 100 * d / 8.2])
+        wave = seismic_records._waves(event, d, arrival, n, rng)[0]
+        noise = noise_waves(n, 100.0, rng)[0]
+        wave = wave / np.abs(wave).max() * rng.uniform(10, 300) + noise / noise.std()
+        rows.append({"event": f"e{k}", "station": f"T{k % 45}", "label": kind,
+                     "time": pd.Timestamp("2019-01-01") + pd.Timedelta(k, "h")})  # fmt: skip
+        traces.append({"Z": (wave, 100.0)})
+    data = waveform_records(pd.DataFrame(rows), traces, Cut(40.0, 80.0), {}, "test")
+    task = find_task("event-classification")
+    settings = {"candidates": ["logistic"], "audit": False, "explain": 0, "splits": 2}
+    folder = tmp_path_factory.mktemp("types")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        engine.run(RunConfig.of(task.name, settings), folder, task=task, data=data)
+    return folder
+
+
+def test_types_of_a_bundle_go_into_csv_and_quakeml(world, types_bundle, tmp_path):
+    settings = {"stations": str(world.stations)}
+    found = make_catalogue(world.waveforms, tmp_path, settings, types=types_bundle)
+    events = found.events
+    columns = ["probability_earthquake", "probability_explosion"]
+    assert np.allclose(events[columns].sum(axis=1), 1.0, atol=1e-4)
+    known = world.events.assign(time=world.events["time"].astype("datetime64[ns]"))
+    table = pd.merge_asof(events, known[["time", "kind"]], on="time", direction="nearest",
+                          tolerance=pd.Timedelta("2s")).dropna(subset="kind")  # fmt: skip
+    blasts = table["kind"] == "explosion"
+    assert blasts.any() and (table["event_type"] == table["kind"]).mean() >= 0.7
+    chance = table["probability_explosion"]
+    assert chance[blasts].min() > chance[~blasts].median()
+    read = pd.read_csv(tmp_path / "events.csv").set_index("event_id")
+    catalog = obspy.read_events(str(tmp_path / "events.xml"), format="QUAKEML")
+    for event in catalog:
+        name = str(event.resource_id).rsplit("/", 1)[-1]
+        assert event.event_type == read.loc[name, "event_type"]
+        said = [c.text for c in event.comments if c.text.startswith("probability_explosion=")]
+        chance_there = float(said[0].split("=")[1])
+        assert chance_there == pytest.approx(read.loc[name, "probability_explosion"], abs=1e-5)
+    assert len(json.loads((tmp_path / "provenance.json").read_text())["bundles"]["types"]) == 2
+
+
+def test_a_network_that_the_types_do_not_know_leaves_the_events_without_type(
+    world, types_bundle, tmp_path, monkeypatch
+):
+    from craton import engine
+
+    def knows_none(*_):
+        raise DataError("there is nothing to predict in these data")
+
+    monkeypatch.setattr(engine, "predict", knows_none)
+    end = world.events["time"].iloc[1] + pd.Timedelta("60s")
+    settings = {"stations": str(world.stations), "end": str(end)}
+    found = make_catalogue(world.waveforms, tmp_path, settings, types=types_bundle)
+    assert len(found.events) and (found.events["event_type"] == "").all()
+    assert any("nothing to predict" in f.text for f in found.findings if f.where == "types")
+
+
+def test_an_associator_bundle_brings_a_probability_of_each_event(world, tmp_path, monkeypatch):
+    """The task's own physics associator stands for a trained bundle."""
+    from craton.catalogue import events as step
+    from craton.loaded import Loaded
+    from craton.result import Fitted
+    from craton.samples import Target
+    from craton.task import find_task
+
+    task = find_task("phase-association")
+    model = task.model("physics").with_state({"curve": np.array([0.5, 1.0])})
+    target = Target("event")
+    fitted = Fitted("physics", model, task.calibrator(target))
+    config = task.config(data="<memory>")
+    loaded = Loaded(task, config, {}, fitted, target, ("a caution",), "0" * 64)
+    monkeypatch.setattr(step, "bundle_of", lambda *_: loaded)
+    settings = {"stations": str(world.stations)}
+    found = make_catalogue(world.waveforms, tmp_path, settings, associator="bundle")
+    assert len(found.events) >= 5
+    assert found.events["probability"].between(0.5, 1).all()
+    assert found.events["magnitude"].notna().sum() >= 4
+    mine = found.picks[found.picks["event"] >= 0]
+    assert (mine.groupby("event").size() == found.events["n_picks"]).all()
+    assert mine["residual_s"].abs().median() < 0.1
+    assert any(f.text == "a caution" for f in found.findings)
+    catalog = obspy.read_events(str(tmp_path / "events.xml"), format="QUAKEML")
+    assert all(any(c.text.startswith("probability=") for c in e.comments) for e in catalog)
 
 
 def test_a_bundle_of_another_task_is_refused(world, tmp_path):

@@ -17,7 +17,7 @@ from craton.catalogue.picking import bundle_of
 from craton.catalogue.records import Part, Record
 from craton.catalogue.work import Done
 from craton.checks import Finding
-from craton.errors import ConfigError
+from craton.errors import ConfigError, DataError
 from craton.io.event_waveforms import Cut, waveform_records
 from craton.io.picks import read_event_types
 from craton.models.physics.local_magnitude import local_magnitude
@@ -114,15 +114,15 @@ def measured(
                                  round(ml, 2)))  # fmt: skip
             if types is not None:
                 begin = a.p - _span(before)
-                found = _window(stream, begin, length, types.cut.components)
+                name, found = _window(stream, begin, length, types.cut.components)
                 if found:
-                    windows.append({"event": a.event, "station": f"{network}.{station}",
-                                    "time": begin})  # fmt: skip
+                    windows.append({"event": a.event, "station": name, "time": begin})
                     traces.append(found)
     amplitudes = pd.DataFrame(rows, columns=AMPLITUDES)
-    kinds = pd.DataFrame({"event": [], "label": []}, dtype=object)
+    kinds = _no_types()
     if types is not None and windows:
-        kinds = _classified(types, pd.DataFrame(windows), traces)
+        kinds, told = _classified(types, pd.DataFrame(windows), traces)
+        findings += told
     return {"amplitudes": amplitudes, "types": kinds}, list(dict.fromkeys(findings))
 
 
@@ -170,8 +170,10 @@ def _peaks(
     return {}, told
 
 
-def _window(stream: Any, begin: Any, seconds: float, components: tuple[str, ...]) -> dict[str, Any]:
-    """Component to values and rate, of the first instrument with whole windows."""
+def _window(
+    stream: Any, begin: Any, seconds: float, components: tuple[str, ...]
+) -> tuple[str, dict[str, Any]]:
+    """First instrument with whole windows, and component to values and rate."""
     start = _utc(begin)
     cut = stream.slice(start, start + seconds)
     for instrument in sorted({t.id[:-1] for t in cut}):
@@ -183,19 +185,29 @@ def _window(stream: Any, begin: Any, seconds: float, components: tuple[str, ...]
             if t.id[:-1] == instrument and letter in components and whole:
                 found[letter] = (np.asarray(t.data, float), rate)
         if found:
-            return found
-    return {}
+            return instrument.rstrip("."), found
+    return "", {}
 
 
-def _classified(types: Types, windows: pd.DataFrame, traces: list[dict[str, Any]]) -> pd.DataFrame:
+def _classified(
+    types: Types, windows: pd.DataFrame, traces: list[dict[str, Any]]
+) -> tuple[pd.DataFrame, list[Finding]]:
     from craton.engine import predict
 
-    records = waveform_records(windows, traces, types.cut, {}, "catalogue")
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True):
         warnings.simplefilter("always")  # its cautions are told once, from the bundle
         place = Path(folder) / "types.csv"
-        predict(types.path, records, place)
-        return read_event_types(place)
+        try:
+            records = waveform_records(windows, traces, types.cut, {}, "catalogue")
+            predict(types.path, records, place)
+        except DataError as error:  # dead channels, or stations that the bundle does not know
+            text = f"{windows['event'].nunique()} events have no type ({error.what})"
+            return _no_types(), [Finding("warning", text, "types")]
+        return read_event_types(place), []
+
+
+def _no_types() -> pd.DataFrame:
+    return pd.DataFrame({"event": [], "label": []}, dtype=object)
 
 
 def with_magnitudes(events: pd.DataFrame, amplitudes: pd.DataFrame) -> pd.DataFrame:
@@ -227,7 +239,8 @@ def with_magnitudes(events: pd.DataFrame, amplitudes: pd.DataFrame) -> pd.DataFr
 def with_types(events: pd.DataFrame, types: pd.DataFrame) -> pd.DataFrame:
     """Type of each event, and the probability of each class; empty where no window was whole."""
     keyed = types.set_index("event")
-    found = events.assign(event_type=events["event_id"].map(keyed["label"]).fillna(""))
+    labels = events["event_id"].map(keyed["label"]).astype(object)
+    found = events.assign(event_type=labels.fillna(""))
     for name in keyed.columns.drop("label"):
         found[f"probability_{name}"] = events["event_id"].map(keyed[name]).astype(float)
     return found
