@@ -1,6 +1,7 @@
 """The picking task: its settings, its leak, and real windows."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,3 +86,36 @@ def test_a_run_on_windows_that_stay_on_disk_is_the_run_in_memory(tmp_path, monke
         pair = (r.predictions[name]["arrival"].to_numpy() for r in (memory, disk))
         np.testing.assert_array_equal(*pair)
     assert (tmp_path / "out").is_dir()
+
+
+def test_a_bundle_picks_a_long_record_by_detection_and_short_ones_as_windows(tmp_path):
+    """Strong P at known times are found in 12 minutes of one file; 20 s go on as ever."""
+    import obspy
+
+    from craton.engine import predict
+    from craton.io.picks import read_picks
+
+    bundle = Path(__file__).parents[2] / "benchmarks" / "bundles" / "phase-picking"
+    data = find_task("phase-picking").load(find_task("phase-picking").config())
+    strong = np.argsort(-data["true_snr"].to_numpy())[:6]
+    begin = obspy.UTCDateTime("2021-03-04T23:52:00")
+    wave = np.random.default_rng(0).normal(size=(3, 72_000))
+    known = []
+    for k, i in enumerate(strong):
+        own, p = data["waveform"].to_numpy()[i], float(data["arrival"][i, 0])
+        at = 8000 + 10_000 * k
+        wave[:, at : at + own.shape[1]] += own / own[:, : int(100 * p) - 20].std()
+        known.append((begin + at / 100 + p).ns)
+    header = {"network": "XX", "station": "AAA", "sampling_rate": 100.0, "starttime": begin}
+    stream = obspy.Stream([
+        obspy.Trace((100 * w).round().astype("i4"), header | {"channel": f"HH{c}"})
+        for c, w in zip("ZNE", wave, strict=True)
+    ])  # fmt: skip
+    stream.write(str(tmp_path / "long.mseed"), format="MSEED")
+    found = predict(bundle, tmp_path / "long.mseed", tmp_path / "picks.csv")
+    assert found.sizes["pick"] == len(read_picks(tmp_path / "picks.csv")) < 40
+    p = found["time"].to_numpy()[found["phase"].to_numpy() == "P"].astype("datetime64[ns]")
+    near = [np.abs(p.astype(np.int64) - t).min() < 3e8 for t in known]
+    assert sum(near) >= 5 and "bundle_sha256" in found.attrs
+    stream.trim(begin + 60, begin + 80).write(str(tmp_path / "short.mseed"), format="MSEED")
+    assert "sample" in predict(bundle, tmp_path / "short.mseed").sizes
