@@ -219,3 +219,15 @@ def test_real_pick_files_give_all_their_picks(name, count, phases):
     found = read_picks(Path(os.environ["CRATON_DATA_DIR"]) / name)
     assert len(found) == count and set(found["phase"]) == phases
     assert found.attrs["problems"] == []
+
+
+@pytest.mark.parametrize("text", [
+    "network,station,phase,time\nXX,AAA,P,2020-01-01T00:00:01Z,0.9\n",
+    "fname\tt0\tp_idx\ts_idx\nXX_AAA\t2020-01-01T00:00:00\t[1]\t[2]\t[3]\n",
+    "XX.AAA,2020-01-01T00:00:00,2020-01-01T00:00:01,2020-01-01T00:00:02,1,2,3,4\n",
+])  # fmt: skip
+def test_a_row_longer_than_the_header_is_an_error_not_a_loss(tmp_path, text):
+    """Surplus entries in CSV, PhaseNet's table and PAL's list are refused with a way to mend it."""
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(DataError, match=r"more entries than the header|Expected \d fields"):
+        read_picks(tmp_path / "p.csv")

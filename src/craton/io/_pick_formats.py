@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,19 +27,38 @@ def to_times(text: pd.Series) -> pd.Series:
     return found.astype("datetime64[ns]")
 
 
-def of_pal(text: str, path: Path) -> pd.DataFrame:
-    """PAL's paired picks: a row a pair becomes two rows with the same ``pair``."""
-    names = ["station", "origin", "P", "S", "amplitude", "snr_p", "snr_s"]
+def text_table(text: str, path: Path, what: str, **options: Any) -> pd.DataFrame:
+    """A table of text as text; a row with more entries than the header has names is an error."""
     try:
-        rows = pd.read_csv(io.StringIO(text), header=None, dtype=str, keep_default_na=False,
-                           names=names, index_col=False)  # fmt: skip
+        with warnings.catch_warnings():
+            # without index_col pandas leaves surplus entries of a row out, with it it warns
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # NA is a network, not a missing value
+            return pd.read_csv(
+                io.StringIO(text), dtype=str, keep_default_na=False, index_col=False, **options
+            )
+    except pd.errors.ParserWarning:
+        raise DataError(
+            f"is no {what}: rows have more entries than the header has names", where=str(path),
+            fix="name every column, or take the separator off the end of the rows",
+        ) from None  # fmt: skip
     except (pd.errors.ParserError, ValueError) as error:
-        raise DataError(f"is damaged as PAL's picks ({error})", where=str(path)) from None
+        raise DataError(f"is no {what} ({error})", where=str(path)) from None
+
+
+def of_pal(text: str, path: Path) -> pd.DataFrame:
+    """PAL's paired picks: a row a pair becomes two rows with the same ``pair``.
+
+    Its amplitude is ground displacement in m: on 362 earthquakes of Ridgecrest the magnitudes that
+    follow from it are those of the Southern California network plus 0.29, with a scatter of 0.14.
+    """
+    names = ["station", "origin", "P", "S", "amplitude", "snr_p", "snr_s"]
+    rows = text_table(text, path, "list of PAL's picks", header=None, names=names)
     split = rows["station"].str.split(".", n=1, expand=True).reindex(columns=[0, 1])
     both = [
         pd.DataFrame({
             "network": split[0], "station": split[1], "phase": phase, "time": rows[phase],
-            "amplitude": pd.to_numeric(rows["amplitude"], errors="coerce"),
+            "amplitude_m": pd.to_numeric(rows["amplitude"], errors="coerce"),
             "snr": pd.to_numeric(rows[f"snr_{phase.lower()}"], errors="coerce"),
             "pair": np.arange(len(rows)),
         })
@@ -73,12 +94,7 @@ def of_samples(
     text: str, path: Path, sampling_rate: float, problems: list[Problem]
 ) -> pd.DataFrame:
     """PhaseNet's table: a row a file, with lists of sample numbers, probabilities, amplitudes."""
-    try:
-        rows = pd.read_csv(
-            io.StringIO(text), sep="\t", dtype=str, keep_default_na=False, index_col=False
-        )
-    except (pd.errors.ParserError, ValueError) as error:
-        raise DataError(f"is damaged as PhaseNet's table ({error})", where=str(path)) from None
+    rows = text_table(text, path, "table of PhaseNet's", sep="\t")
     starts = to_times(rows["t0"]) if "t0" in rows else pd.Series(pd.NaT, rows.index)
     found, bad = [], []
     for k, name in enumerate(rows.get("fname", [])):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from craton.errors import DataError
-from craton.io._pick_formats import TEXTS, of_json_lines, of_pal, of_samples, to_times
+from craton.io._pick_formats import TEXTS, of_json_lines, of_pal, of_samples, text_table, to_times
 from craton.io._quakeml import QUAKEML_ENDINGS
 from craton.io.files import atomic, read_text
 from craton.io.problems import Problem
@@ -41,7 +39,8 @@ def read_picks(path: str | Path, sampling_rate: float = 100.0) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `PICK_COLUMNS`, then what else the file tells (``amplitude``, ``snr``, ``pair``, ...).
+        `PICK_COLUMNS`, then what else the file tells (``snr``, ``pair``, ``amplitude``, or
+        ``amplitude_m`` where it is known to be in m, ...).
         Times are datetime64[ns] in UTC; ``low``, ``high`` bound the 90 % interval (NaT if not
         given), ``probability`` is NaN if not given. In the order of the file. ``attrs["problems"]``
         lists what was left out.
@@ -287,16 +286,7 @@ def _as_text(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_csv(text: str, path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        with warnings.catch_warnings():
-            # without it pandas leaves surplus entries of a row out, with it it warns
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            # NA is a network, not a missing value
-            table = pd.read_csv(
-                io.StringIO(text), dtype=str, keep_default_na=False, index_col=False
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
-        raise DataError(f"is no CSV table ({error})", where=str(path)) from None
+    table = text_table(text, path, "CSV table")
     table.columns = [str(c).strip() for c in table.columns]
     missing = [c for c in needed if c not in table]
     if missing:
