@@ -15,10 +15,10 @@ from craton.samples import Samples
 
 
 def event_table(predicted: xr.Dataset, samples: Samples) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """Events with a probability of at least one half by time, and the row that each pick has."""
+    """Events that are sure enough for the task's settings, by time, and the row of each pick."""
     start = samples.inputs()["window"][:, 0]
     p = predicted["probability"].to_numpy()
-    window, slot = np.nonzero(p >= SAID)
+    window, slot = np.nonzero(p >= getattr(samples.gather, "least", SAID))
     at = {k: predicted[k].to_numpy()[window, slot] for k in predicted.data_vars if k != "pick_slot"}
     when = (at["event_time"] + start[window]) * 1e9
     magnitude = np.where(at["event_magnitude"] > -9, at["event_magnitude"], np.nan)

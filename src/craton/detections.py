@@ -18,7 +18,7 @@ from craton.models.event_matching import fit_curve, match
 
 Floats = NDArray[np.float64]
 SAID = 0.5
-"""Probability from which an event counts as detected."""
+"""Probability from which an event counts as detected, where nothing else is asked for."""
 
 _EDGES = np.append(0.0, np.geomspace(0.1, 300.0, 120))
 
@@ -53,18 +53,18 @@ def window_matches(
     return partner, there, distance
 
 
-def event_metrics(seconds: float, km: float, *, picks: bool) -> list[Metric]:
+def event_metrics(seconds: float, km: float, *, picks: bool, said: float = SAID) -> list[Metric]:
     """Scores of detected events; `picks` adds the F1 of picks, where their events are known.
 
-    An event is detected if its probability is at least `SAID`. The location error is the median
+    An event is detected if its probability is at least `said`. The location error is the median
     over detected events that are matched.
     """
 
     def counts(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
         partner, _, _ = window_matches(observed, predicted, seconds, km)
-        said = predicted["probability"].to_numpy() >= SAID
+        told = predicted["probability"].to_numpy() >= said
         known = np.isfinite(observed["event_time"].to_numpy()).sum(axis=1)
-        return np.stack([(said & (partner >= 0)).sum(axis=1), said.sum(axis=1), known], axis=1
+        return np.stack([(told & (partner >= 0)).sum(axis=1), told.sum(axis=1), known], axis=1
                         ).astype(float)  # fmt: skip
 
     def ratio(a: Any, b: Any) -> Any:
@@ -84,12 +84,12 @@ def event_metrics(seconds: float, km: float, *, picks: bool) -> list[Metric]:
         return np.concatenate(sums, axis=1).astype(float)
 
     def gap_value(total: Stats) -> Any:
-        count, said, right = np.split(total, 3, axis=-1)
-        return ratio(np.abs(said - right).sum(-1), count.sum(-1))
+        count, stated, right = np.split(total, 3, axis=-1)
+        return ratio(np.abs(stated - right).sum(-1), count.sum(-1))
 
     def error(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
         _, _, d = window_matches(observed, predicted, seconds, km)
-        d = np.where(predicted["probability"].to_numpy() >= SAID, d, np.nan)
+        d = np.where(predicted["probability"].to_numpy() >= said, d, np.nan)
         return np.stack([np.histogram(row[np.isfinite(row)], _EDGES)[0] for row in d]).astype(float)
 
     def median(total: Stats) -> Any:
@@ -101,8 +101,8 @@ def event_metrics(seconds: float, km: float, *, picks: bool) -> list[Metric]:
     def owners(observed: xr.Dataset, predicted: xr.Dataset) -> Stats:
         partner, _, _ = window_matches(observed, predicted, seconds, km)
         mine, true = predicted["pick_slot"].to_numpy(), observed["pick_slot"].to_numpy()
-        said = np.take_along_axis(predicted["probability"].to_numpy(), np.maximum(mine, 0), 1)
-        mine = np.where(said >= SAID, mine, -1)
+        chance = np.take_along_axis(predicted["probability"].to_numpy(), np.maximum(mine, 0), 1)
+        mine = np.where(chance >= said, mine, -1)
         owner = np.where(mine >= 0, np.take_along_axis(partner, np.maximum(mine, 0), 1), -1)
         hit = ((owner == true) & (true >= 0)).sum(1)
         return np.stack([hit, (mine >= 0).sum(1), (true >= 0).sum(1)], axis=1).astype(float)

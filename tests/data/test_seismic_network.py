@@ -23,12 +23,41 @@ def test_the_same_seed_gives_the_same_world():
     assert not world(1).picks.equals(world(2).picks)
 
 
-def test_stray_picks_come_at_their_rate():
-    """Without events the picks are as many as the rate says, within four standard deviations."""
-    quiet = world(events_per_hour=0.01, far_per_hour=0.0, outage=0.0).picks
-    n = (quiet["event"] < 0).sum()
-    wanted = 1e-3 * len(Y) * 6 * 3600
-    assert abs(n - wanted) < 4 * np.sqrt(wanted) + 40
+def test_stray_picks_come_at_their_rate_in_bursts():
+    """Without events the picks are as many as the rate says, hours differ more than by chance."""
+    quiet = simulate(Y, X, np.full(len(Y), 1e-2), TABLE, Nature(
+        events_per_hour=0.01, far_per_hour=0.0, outage=0.0), 6.0, 0).picks  # fmt: skip
+    assert (quiet["event"] < 0).sum() == pytest.approx(1e-2 * len(Y) * 6 * 3600, rel=0.25)
+    hour = (quiet["time"] // 3600).astype(int)
+    count = np.zeros((len(Y), 6))
+    np.add.at(count, (quiet["station"], hour), 1)
+    assert count.var() > 5 * count.mean()
+
+
+def test_stations_side_by_side_share_stray_picks():
+    """Of two stations 100 m apart about three picks of ten coincide, far ones hardly any."""
+    y, x = np.array([45.0, 45.001, 46.0]), np.array([7.0, 7.0, 8.0])
+    picks = simulate(y, x, np.full(3, 5e-3), TABLE, Nature(
+        events_per_hour=0.01, far_per_hour=0.0, outage=0.0), 10.0, 1).picks  # fmt: skip
+    at = [np.sort(picks["time"][picks["station"] == k]) for k in range(3)]
+    near, far = (np.abs(at[0][:, None] - at[k]).min(axis=1) < 2.0 for k in (1, 2))
+    assert near.mean() > 0.25
+    assert far.mean() < 0.1
+
+
+def test_a_detector_picks_the_later_waves_of_regional_earthquakes_too():
+    """Beyond 250 km many stations have both a first P and a later one; a phase picker has one."""
+    found = {}
+    y = np.linspace(45.0, 49.0, 40)
+    for labelled in (False, True):
+        seen = simulate(y, np.full(40, 7.0), np.zeros(40), TABLE, Nature(
+            events_per_hour=6.0, labelled=labelled, smallest_range=300.0), 4.0, 5)  # fmt: skip
+        mine = seen.picks[seen.picks["event"] >= 0]
+        e = seen.events.iloc[mine["event"]].reset_index(drop=True)
+        d = haversine_km(e["latitude"], e["longitude"], y[mine["station"]], 7.0, radius=6371.0)
+        far = mine[(d > 250) & (d < 400)]
+        found[labelled] = far.groupby(["event", "station"]).size().mean()
+    assert found[False] > found[True] + 0.4
 
 
 @pytest.mark.parametrize("labelled", [True, False])

@@ -43,7 +43,8 @@ def stream_of(
     Parameters
     ----------
     picks, stations : pandas.DataFrame
-        As `craton.io.picks.read_picks` and `craton.io.stations.sites` give them.
+        As `craton.io.picks.read_picks` and `craton.io.stations.sites` give them; magnitudes come
+        from ``amplitude_m`` (ground displacement, m).
     events : pandas.DataFrame, optional
         ``time, latitude, longitude, depth_km, magnitude``.
     labelled : bool, optional
@@ -75,7 +76,8 @@ def stream_of(
     if labelled is None:
         labelled = set(letter) >= {0.0, 1.0}
     code = letter.to_numpy().astype(np.int64) if labelled else np.full(len(picks), -1)
-    size = picks.get("amplitude", pd.Series(np.nan, picks.index)).to_numpy().astype(float)
+    # an amplitude whose unit is not told gives no magnitude
+    size = picks.get("amplitude_m", pd.Series(np.nan, picks.index)).to_numpy().astype(float)
     known = pd.DataFrame(columns=["time", *EVENT]) if events is None else events
     data = xr.Dataset(
         {

@@ -26,6 +26,9 @@ from craton.samples import Inputs, Samples
 
 Graph = dict[str, NDArray[Any]]
 
+BEFORE, AFTER = 30.0, 90.0  # s around an event in which other picks are counted
+SAME_GROUND_KM = 10.0  # stations so close share noise
+
 
 class GraphConfig(AssociatorConfig):
     """Settings; see `AssociatorConfig`.
@@ -193,13 +196,32 @@ def graphs(inputs: Inputs, found: Catalogue, geometry: Geometry, rows: NDArray[n
             graph["picks"][e, node, wave] = pick
         nearest = np.argsort(between[np.ix_(s, s)], axis=1)[:, 1 : NEIGHBOURS + 1]
         graph["edges"][e, :k, : nearest.shape[1]] = nearest
-    graph["event"][:] = _event_features(found)
+    clock = np.sort(inputs["pick_time"].ravel()[at])
+    graph["event"][:] = _event_features(found, clock, station, between)
     return graph
 
 
-def _event_features(found: Catalogue) -> NDArray[np.float32]:
-    """Score, number of picks, spread, gap, and the strongest event shortly before."""
+def _event_features(
+    found: Catalogue, clock: NDArray[np.float64], station: NDArray[np.int64],
+    between: NDArray[np.float64],
+) -> NDArray[np.float32]:  # fmt: skip
+    """What the catalogue says of each event, and what speaks against it.
+
+    The strongest event near in time; how many other picks there are in the whole network at that
+    time, over the usual number (waves from far away); how many stations see the event if those on
+    the same ground count as one; the share of first P waves.
+    """
     e = found.events
+    usual = len(clock) / max(60.0 * len(np.unique(clock // 60.0)), 1.0)
+    own = np.bincount(found.pick_event[found.pick_event >= 0], minlength=len(e))
+    first = np.bincount(found.pick_event[found.pick_phase == 0], minlength=len(e))
+    begin, end = (np.searchsorted(clock, e["time"].to_numpy() + s) for s in (-BEFORE, AFTER))
+    others = np.maximum(end - begin - own, 0)
+    busy = np.log((others + 1.0) / (usual * (BEFORE + AFTER) + 1.0))
+    apart = np.zeros(len(e))
+    for k in range(len(e)):
+        s = np.unique(station[found.pick_event == k])
+        apart[k] = (1.0 / (between[np.ix_(s, s)] < SAME_GROUND_KM).sum(axis=1)).sum()
     time, score = e["time"].to_numpy(), e["score"].to_numpy()
     rival = np.zeros(len(e))
     for k in range(len(e)):
@@ -210,6 +232,7 @@ def _event_features(found: Catalogue) -> NDArray[np.float32]:
         np.log(np.maximum(score, 1.0)), np.log(e["n_picks"]), e["rms_s"],
         np.log(np.maximum(e["sd_east_km"] + e["sd_north_km"], 0.1)), e["gap_deg"] / 360.0,
         np.log(e["range_km"]), np.log1p(e["nearest_km"]), rival,
+        busy, np.log(np.maximum(apart, 1.0)), first / np.maximum(own, 1),
     ]).astype(np.float32)  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from craton.models.association import Catalogue, Settings, associate
 from craton.models.association_geometry import Geometry
 from craton.models.base import Fitting, Model, State, need
 from craton.models.event_matching import fit_curve, match
+from craton.models.physics.local_magnitude import local_magnitude
 from craton.models.physics.travel_times import TravelTimes, travel_times, velocity_model
 from craton.samples import Inputs, Samples
 
@@ -151,8 +152,7 @@ def _magnitudes(
 ) -> NDArray[np.float64]:
     """Local magnitude: median over stations of Hutton and Boore's; -9 where none has amplitudes.
 
-    Amplitudes are ground displacements in m, taken as those of a Wood-Anderson seismograph of
-    gain 2080 (Hutton and Boore 1987, doi:10.1785/BSSA0770062074).
+    Amplitudes are ground displacements in m, taken as those of a Wood-Anderson seismograph.
     """
     from craton.io.geodesy import haversine_km
 
@@ -167,8 +167,7 @@ def _magnitudes(
     place = inputs["all_stations"].astype(float)[station]
     event = found.events.iloc[owner[use]]
     d = haversine_km(event["latitude"], event["longitude"], place[:, 0], place[:, 1])
-    r = np.maximum(np.hypot(d, event["depth_km"]), 3.0)
-    size = np.log10(amplitude[use] * 2080e3) + 1.11 * np.log10(r / 100) + 0.00189 * (r - 100) + 3.0
+    size = local_magnitude(amplitude[use], np.hypot(d, event["depth_km"]))
     for k in np.unique(owner[use]):
         magnitude[k] = float(np.median(size[owner[use] == k]))
     return magnitude

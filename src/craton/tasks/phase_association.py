@@ -26,9 +26,9 @@ from craton.data.pick_streams import (
     stream_of_world,
 )
 from craton.data.registry import locate
-from craton.data.seismic_network import Nature, simulate
+from craton.data.seismic_network import RANGE_BY_MAGNITUDE, Nature, simulate
 from craton.detection_tables import write_detections
-from craton.detections import EventCalibration, event_metrics
+from craton.detections import SAID, EventCalibration, event_metrics
 from craton.metrics import Metric
 from craton.models.association import Settings, associate
 from craton.models.association_geometry import Geometry
@@ -63,7 +63,9 @@ class AssociationConfig(Config):
         Length of the windows, s.
     world_hours : float
         Length of the synthetic world that real picks are judged by; by default as long as holds
-        60,000 picks.
+        40,000 picks.
+    least_probability : float
+        Probability from which an event counts as detected and is written.
     match_seconds, match_km : float
         Largest differences of a detected from a known event.
     seed : int
@@ -76,6 +78,7 @@ class AssociationConfig(Config):
     velocity_model: str = "iasp91"
     window: float = pydantic.Field(600.0, gt=0)
     world_hours: float | None = pydantic.Field(None, gt=0)
+    least_probability: float = pydantic.Field(SAID, gt=0, lt=1)
     match_seconds: float = pydantic.Field(5.0, gt=0)
     match_km: float = pydantic.Field(30.0, gt=0)
     seed: int = 0
@@ -91,6 +94,7 @@ class PickWindows:
     window: float
     match: tuple[float, float]
     most: int
+    least: float = SAID
 
     def inputs(self, data: xr.Dataset, index: pd.DataFrame) -> Inputs:
         time, n = seconds(data["time"]), len(index)
@@ -179,7 +183,8 @@ def samples(data: xr.Dataset, config: AssociationConfig, future: bool) -> Sample
     issue = (edges[count > 0] + config.window + TAIL) * 1e9
     index = make_index(int((count > 0).sum()), t0=issue.astype(np.int64).astype("datetime64[ns]"))
     match = (config.match_seconds, config.match_km)
-    gather = PickWindows(Target("event"), config.window, match, int(wide.max()))
+    gather = PickWindows(Target("event"), config.window, match, int(wide.max()),
+                         config.least_probability)  # fmt: skip
     return Samples(data, index, gather)
 
 
@@ -201,10 +206,15 @@ def with_world(data: xr.Dataset, config: AssociationConfig) -> tuple[xr.Dataset,
     stray = (found.pick_event < 0).mean()
     rate = np.bincount(station[part], minlength=len(places[0])) * stray / covered
     hourly = 2.0 * len(found.events) / covered * 3600
-    hours = config.world_hours or float(np.clip(60_000 / len(clock[part]) * covered / 3600, 4, 60))
+    # picks grow with the square of an event's range, whose logarithm is linear in magnitude
+    many = found.events["n_picks"].to_numpy()
+    tail = np.log(many[many >= 10] / 10.0)
+    b_value = 2 * RANGE_BY_MAGNITUDE / tail.mean() if len(tail) >= 20 else 1.0
+    hours = config.world_hours or float(np.clip(40_000 / len(clock[part]) * covered / 3600, 4, 60))
     nature = Nature(
         events_per_hour=max(hourly, 1.0), smallest_range=1.4 * float(geometry.ranges[0]),
         labelled=labelled, error=found.notes.get("scale_s", 0.3), far_per_hour=0.2,
+        b_value=float(np.clip(b_value, 0.4, 1.2)),
     )  # fmt: skip
     world = simulate(places[0], places[1], rate, table, nature, hours, config.seed)
     begin = time.min() - np.timedelta64(int((hours + 2) * 3600), "s")
@@ -237,7 +247,7 @@ def metrics(samples: Samples) -> list[Metric]:
     gather = samples.gather
     assert isinstance(gather, PickWindows)
     known = bool((samples.data["pick_event"] > -2).all())
-    return event_metrics(*gather.match, picks=known)
+    return event_metrics(*gather.match, picks=known, said=gather.least)
 
 
 def calibrator(target: Target) -> Calibrator:

@@ -15,7 +15,7 @@ from torch import nn
 NODES = 24
 NEIGHBOURS = 4
 NODE_FEATURES = 11
-EVENT_FEATURES = 8
+EVENT_FEATURES = 11
 
 
 class AssociationGraph(nn.Module):
