@@ -175,9 +175,8 @@ def _made(
         findings += [Finding("warning", line, "associator") for line in associator.loaded.cautions]
     tables: list[dict[str, pd.DataFrame]] = []
     settings = (config.model_dump_json(), _hash(config.stations), types and types.sha256)
-    for a in range(0, len(events), TOGETHER):
-        progress(a, len(events), "magnitudes and types")
-        some = events.iloc[a : a + TOGETHER]
+    for some in _groups(events, config.chunk_hours):
+        progress(int(some.index[0]), len(events), "magnitudes and types")
         own = picks[picks["event_id"].isin(some["event_id"])]
         stamp = sha256_text([*some["time"], *some["latitude"], *own["time"]])
         compute = partial(measured, record, some, own, stations, inventory, associator.table, types)
@@ -210,6 +209,13 @@ def _picks(
         frames.append(done["picks"])
         findings += said
     return joined(frames), findings
+
+
+def _groups(events: pd.DataFrame, hours: float) -> list[pd.DataFrame]:
+    """Events of one piece of time, `TOGETHER` at most, so that few waveforms are in memory."""
+    piece = events["time"].to_numpy("datetime64[ns]").astype(np.int64) // round(hours * 3600e9)
+    number = events.groupby(piece).cumcount().to_numpy() // TOGETHER
+    return [rows for _, rows in events.groupby([piece, number], sort=True)]
 
 
 def _together(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -95,13 +95,17 @@ def _facts(made: Catalogue, record: Record) -> list[tuple[str, str]]:
 
 
 def busiest_minute(made: Catalogue, record: Record, table: TravelTimes) -> BusyMinute | None:
-    """Waveforms of the minute with the most picks of events, or with the most picks at all."""
+    """Waveforms of the minute with the most picks of events, or with the most picks at all.
+
+    Picks count with their probability.
+    """
     picks = made.picks
     some = picks[picks["event"] >= 0] if (picks["event"] >= 0).any() else picks
     if not len(some):
         return None
-    clock = np.sort(some["time"].to_numpy("datetime64[ns]").astype(np.int64)) / 1e9
-    count = np.searchsorted(clock, clock + MINUTE - LEAD) - np.arange(len(clock))
+    clock = some["time"].to_numpy("datetime64[ns]").astype(np.int64) / 1e9
+    sure = np.r_[0.0, np.cumsum(np.nan_to_num(some["probability"].to_numpy(float), nan=1.0))]
+    count = sure[np.searchsorted(clock, clock + MINUTE - LEAD)] - sure[:-1]
     start = np.datetime64(round((clock[int(count.argmax())] - LEAD) * 1e9), "ns")
     end = start + np.timedelta64(round(MINUTE * 1e9), "ns")
     inside = picks[(picks["time"] >= start) & (picks["time"] < end)]
@@ -126,9 +130,8 @@ def busiest_minute(made: Catalogue, record: Record, table: TravelTimes) -> BusyM
     if not kept:
         return None
     number = -2 if event is None else int(own.mode().iloc[0])
-    shown = inside.assign(
-        name=inside["network"] + "." + inside["station"], mine=inside["event"] == number
-    )
+    mine = inside["event"] == number if event is not None else True
+    shown = inside.assign(name=inside["network"] + "." + inside["station"], mine=mine)
     curves = {}
     if event is not None:
         reach = np.linspace(0.0, float(distance[kept].max()) * 1.05 + 1.0, 80)

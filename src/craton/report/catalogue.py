@@ -117,8 +117,9 @@ def section(minute: BusyMinute) -> Any:
         ax.plot(t, x, color=PHASE_COLOURS[phase], linewidth=1.0, alpha=0.7, linestyle="--")
     for phase, colour in PHASE_COLOURS.items():
         ax.plot([], [], color=colour, linewidth=1.8, label=f"{phase} pick")
-    ax.plot([], [], color="0.4", linestyle=":", linewidth=1.0, label="pick of no or another event")
     if minute.curves:
+        label = "pick of no or another event"
+        ax.plot([], [], color="0.4", linestyle=":", linewidth=1.0, label=label)
         ax.plot([], [], color="0.4", linestyle="--", label="travel time")
     ax.set_xlim(0, 60)
     ax.set_ylim(float(d.min()) - 1.6 * gain, float(d.max()) + 1.6 * gain)
