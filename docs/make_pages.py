@@ -1,5 +1,7 @@
 """Writes one page a task from its declaration."""
 
+import shutil
+import tempfile
 from pathlib import Path
 
 from craton.task import Task, find_task, task_names
@@ -40,8 +42,20 @@ def page(task: Task) -> str:
     return "\n".join(lines)
 
 
+def catalogue_pictures(folder: Path) -> None:
+    """Map and section of the catalogue's example, as the command draws them."""
+    from craton.catalogue import make_catalogue
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as out:
+        make_catalogue(None, out)
+        for name in ("map.png", "section.png"):
+            shutil.copy(Path(out) / name, folder / name)
+
+
 def main() -> None:
     """Write all pages and their index."""
+    catalogue_pictures(Path(__file__).parent / "_generated" / "catalogue")
     folder = Path(__file__).parent / "tasks"
     folder.mkdir(exist_ok=True)
     names = sorted(task_names())
