@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,11 +75,21 @@ def table(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
     pandas.DataFrame
         `craton.io.picks.PICK_COLUMNS`; the bounds of the interval are NaT.
     """
+    if not rows:
+        return _empty().copy()
     rows = sorted(rows, key=lambda r: (r[5], *r[:5]))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 7
+    columns = list(zip(*rows, strict=True))
     frame = pd.DataFrame({name: list(columns[i]) for i, name in enumerate(PICK_COLUMNS[:5])})
-    frame = frame.astype(str) if rows else frame.astype(object)
+    frame = frame.astype(str)
     frame["time"] = np.array(columns[5], np.int64).astype("datetime64[ns]")
     frame["low"] = frame["high"] = np.full(len(frame), "NaT", "datetime64[ns]")
     frame["probability"] = np.array(columns[6], float)
     return frame[list(PICK_COLUMNS)]
+
+
+@functools.cache
+def _empty() -> pd.DataFrame:
+    """A table without picks, which a feed gives for most of its packets."""
+    kinds = dict.fromkeys(PICK_COLUMNS[:5], "object")
+    kinds |= dict.fromkeys(PICK_COLUMNS[5:8], "datetime64[ns]") | {"probability": "float64"}
+    return pd.DataFrame({name: pd.Series([], dtype=kinds[name]) for name in PICK_COLUMNS})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from craton.errors import DataError
 from craton.io._miniseed import scan
 from craton.io.problems import Problem, moment
-from craton.serve.packets import Instrument, Packet
+from craton.serve.packets import Instrument, Packet, Tell
 from craton.serve.settings import Feed, Wanted
 
 BILLION = 1_000_000_000
@@ -25,7 +25,6 @@ CHUNK = 4 << 20
 AT_ONCE = 256
 """Packets that are given on together, where so many are due."""
 _ROW = np.dtype([("end", "i8"), ("start", "i8"), ("offset", "i8"), ("length", "i4")])
-Tell = Callable[[Problem], None]
 
 
 @dataclass
@@ -208,7 +207,7 @@ class Files:
         records, _ = scan(_read(file.path, 0, 1 << 16), str(file.path))
         if not len(records):
             return self._scan(file)
-        heapq.heappush(self.unseen, (int(records["start"][0]), name))
+        heapq.heappush(self.unseen, (int(records["start"].min()), name))
         return True
 
     def _scan(self, file: _File) -> bool:

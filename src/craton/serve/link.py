@@ -55,7 +55,7 @@ class _Told:
         """
         me: Any = self
         me.set_sl_address(self.source.address)
-        me.netto, me.keepalive = 0, max(1, int(self.patience / 3))
+        me.netto, me.keepalive = 0, self.patience / 5
         for s in self.source.chosen:
             me.add_stream(s.network, s.station, " ".join(s.selectors), -1, None)
         while True:
@@ -93,7 +93,6 @@ class _Told:
 
     def receive_data(self, maxbytes: int, code: str) -> bytes:
         """Bytes as soon as there are any; none where it is time for a sign of life."""
-        me: Any = self
         began = time.monotonic()
         while True:
             if self.source.stopping.is_set():
@@ -107,7 +106,7 @@ class _Told:
             now = time.monotonic()
             if now - self.heard > self.patience:
                 raise self._fail(TimeoutError(f"nothing came for {self.patience:g} s"))
-            if now - began > me.keepalive:
+            if now - began > self.patience / 8:
                 return b""
 
     def send_data(self, sendbytes: bytes, code: str, resplen: int) -> bytes | None:
@@ -188,9 +187,8 @@ class _Told:
             self.source.tell(Problem("warning", "damaged packet", text, self.source.address))
             return
         record = records[0]
-        network, station, _, _ = str(record["id"]).split(".")
         seconds = float(record["samples"] / record["rate"]) if record["rate"] > 0 else 0.0
-        self.source.note(f"{network}.{station}", number, int(record["start"]), seconds)
+        self.source.note(str(record["id"]), number, int(record["start"]), seconds)
         self.latest = raw
 
 

@@ -8,7 +8,6 @@ import json
 import logging
 import resource
 import time
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +28,7 @@ from craton.serve.settings import Feed, Wanted, stations
 from craton.task import Task
 
 BILLION = 1_000_000_000
+DAY = 86_400 * BILLION
 SCHEME = "seedlink://"
 log = logging.getLogger("craton.serve")
 
@@ -172,6 +172,15 @@ def _key(text: str) -> Instrument:
     return network, station, location, band
 
 
+def _memory_mb() -> float:
+    """Resident memory; where the system does not tell it, the largest so far."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * resource.getpagesize() / 2**20
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 class _Run:
     """One process on one feed."""
 
@@ -187,7 +196,6 @@ class _Run:
         self.source = self._source()
         self.latency = Latency()
         self.problems: dict[tuple[str, str], Problem] = {}
-        self.told: Counter[tuple[str, str]] = Counter()
         self.packets = self.rows = 0
         self.first: int | None = None
         self.began = self.saved = self.reported = time.monotonic()
@@ -270,6 +278,8 @@ class _Run:
         """Commit rows with the state that belongs to them."""
         if len(rows) or force or time.monotonic() - self.saved > self.feed.save:
             self._commit(rows)
+        if not len(rows):
+            return
         done, clock = time.monotonic(), self.source.now()
         keys = rows[["network", "station", "location", "channel"]].to_numpy().tolist()
         times = rows["time"].to_numpy().astype("datetime64[ns]").astype("int64").tolist()
@@ -278,7 +288,7 @@ class _Run:
             newest = self.aligners[(*names, channel[:-1])].newest  # type: ignore[index]
             if newest is not None:
                 delays["record_after_pick"] = (newest - at) / BILLION
-            if clock is not None:
+            if clock is not None and clock - at < DAY:  # else the feed is a recorded one
                 delays["sample_to_written"] = (clock - at) / BILLION
             self.latency.add(**delays)
         self.rows += len(rows)
@@ -294,12 +304,13 @@ class _Run:
         self.saved = time.monotonic()
 
     def _tell(self, problem: Problem) -> None:
-        """Say a problem the first time that it comes."""
+        """Say a problem the first time that it comes; its latest words are kept."""
         key = (problem.where, problem.kind)
-        self.told[key] += 1
-        if key not in self.problems and len(self.problems) < 10_000:
-            self.problems[key] = problem
+        if key not in self.problems:
+            if len(self.problems) >= 10_000:
+                return
             log.info("%s", problem)
+        self.problems[key] = problem
 
     def _now_and_then(self) -> None:
         """Save, and say how it goes, where it is time."""
@@ -348,13 +359,12 @@ class _Run:
 
     def _keep(self) -> dict[str, Any]:
         """Write ``latency.json``."""
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         told = {
             **self.latency.summary(),
             "recorded_s": round(self._recorded(), 3),
             "running_s": round(time.monotonic() - self.began, 3),
             "packets": self.packets,
-            "largest_memory_mb": round(memory, 1),
+            "memory_mb": round(_memory_mb(), 1),
         }
         with atomic(self.ledger.folder / "latency.json") as part:
             part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from craton.serve.settings import Wanted
 
 Instrument = tuple[str, str, str, str]
 """Network, station, location and the channel without its component."""
+Tell = Callable[[Problem], None]
 
 
 class Packet(NamedTuple):

@@ -13,10 +13,9 @@ from typing import Any
 
 from craton.errors import ConfigError, CratonError, DataError
 from craton.io.problems import moment, need_obspy
-from craton.serve.files import Tell
 from craton.serve.link import link_to
-from craton.serve.packets import Instrument, Packet
-from craton.serve.settings import Feed, Station, stations
+from craton.serve.packets import Instrument, Packet, Tell
+from craton.serve.settings import Feed, Station, Wanted, stations
 
 BILLION = 1_000_000_000
 QUEUE = 8192
@@ -100,13 +99,14 @@ class SeedLink:
         if feed.speed is not None:
             raise ConfigError("a server is no replay", fix="leave 'speed' out")
         need_obspy()
+        self.wanted = Wanted(self.chosen)
         self.address, self.feed, self.tell, self.reached = f"{host}:{port}", feed, tell, reached
         self.since = dict(since)
         self.begin = None if feed.begin is None else int(moment(feed.begin).astype("int64"))
         numbers = dict(state.get("sequences", {}))
         self.places = {name: Place(number) for name, number in numbers.items()}
         self.known = bool(state)
-        self.longest = MARGIN_S
+        self.longest = 0.0
         self.queue: queue.Queue[Packet | CratonError | None] = queue.Queue(QUEUE)
         self.stopping = threading.Event()
         self.reader = threading.Thread(target=self._read, name="seedlink", daemon=True)
@@ -183,9 +183,11 @@ class SeedLink:
         return at, min(numbers, default=None)
 
     def note(self, name: str, sequence: int, start: int, seconds: float) -> None:
-        """Take note of a packet of a station (``NET.STA``)."""
-        self.longest = max(self.longest, min(seconds, 3600.0))
-        self.places.setdefault(name, Place()).take(sequence, start)
+        """Take note of a packet of a channel (``NET.STA.LOC.CHA``), if it is wanted."""
+        if self.wanted.takes(name):
+            self.longest = max(self.longest, min(seconds, 3600.0))
+            station = ".".join(name.split(".")[:2])
+            self.places.setdefault(station, Place()).take(sequence, start)
 
     def _read(self) -> None:
         """What the thread does: keep a link, put its packets into the queue."""
