@@ -15,7 +15,7 @@ import pytest
 
 from craton.errors import DataError
 from craton.io import waveforms
-from craton.io.waveforms import read_each, read_waveforms
+from craton.io.waveforms import Selection, read_each, read_waveforms, waveform_contents
 from tests.io.waveform_files import START, encoded, put, trace, walk
 
 
@@ -285,3 +285,31 @@ def test_log_and_text_records_are_named(tmp_path):
     raw = encoded(text, encoding="ASCII") + encoded(trace(walk(200)))
     found = read_waveforms(put(tmp_path, raw))
     assert kinds(found) == ["encoding"] and len(found.stream) == 1
+
+
+def test_contents_tell_what_reading_gives_without_decoding(tmp_path):
+    """Channels, rates, first and last sample, whatever the order of the records; a gap counts."""
+    one = [trace(walk(3000)), trace(walk(2000, 1), at=60.0)]
+    put(tmp_path, encoded(*one, trace(walk(500, 2), "XX.BBB..EHZ", 20.0)), "a.mseed")
+    put(tmp_path, gzip.compress(encoded(trace(walk(1000), "XX.AAA..HHN"))), "b.gz")
+    (tmp_path / "notes.txt").write_text("hello")
+    listed = waveform_contents(tmp_path)
+    assert any("none of miniSEED" in str(p) for p in listed.attrs["problems"])
+    found = read_waveforms(tmp_path).stream
+    for row in listed.itertuples():
+        mine = found.select(id=f"{row.network}.{row.station}.{row.location}.{row.channel}")
+        rate = mine[0].stats.sampling_rate
+        assert row.rate == rate and row.samples == sum(t.stats.npts for t in mine)
+        first, last = mine[0].stats.starttime, mine[-1].stats.endtime + 1 / rate
+        assert abs(row.start.value - first.ns) < 1000 and abs(row.end.value - last.ns) < 1000
+    assert listed["channel"].tolist() == ["HHZ", "EHZ", "HHN"]
+    late = waveform_contents(tmp_path, Selection(start=np.datetime64("2020-02-01T00:00:40", "ns")))
+    assert late["channel"].tolist() == ["HHZ"]
+
+
+def test_contents_of_a_damaged_file_are_those_of_its_sound_records(tmp_path):
+    raw = bytearray(encoded(trace(walk(5000))))
+    whole = waveform_contents(put(tmp_path, bytes(raw)))["samples"].item()
+    raw[512:1024] = bytes(512)
+    assert 0 < waveform_contents(put(tmp_path, bytes(raw), "b.mseed"))["samples"].item() < whole
+    assert not len(waveform_contents(put(tmp_path, b"hello" * 100, "c.mseed")))

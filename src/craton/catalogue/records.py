@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from craton.catalogue.settings import CatalogueConfig
 from craton.errors import DataError
+from craton.io.pieces import read_listed
 from craton.io.problems import moment, need_obspy
 from craton.io.segments import join
-from craton.io.waveforms import Selection, Waveforms, read_each, waveform_contents
+from craton.io.waveforms import Selection, Waveforms, waveform_contents
 
 MARGIN = 120.0
 """Seconds before and after a part that are read as well, so that its edges are seen whole."""
-
-_ARCHIVE = re.compile(r"^(.*?\.(?:tar|tgz|tar\.\w+))/")
 
 
 class Part(NamedTuple):
@@ -105,14 +103,7 @@ class Record:
         )  # fmt: skip
         t = self.contents
         here = t[(t["station"] == part.station) & (t["network"] == part.network)]
-        here = here[(here["start"] < last) & (here["end"] > first)]
-        sources = dict.fromkeys(_source(f) for f in here["file"])
-        traces: list[Any] = []
-        problems = []
-        for source in sources:
-            for found in read_each(source, select):
-                traces += found.stream.traces
-                problems += found.problems
+        traces, problems = read_listed(here, select)
         segments, more = join(traces) if traces else ([], [])
         return Waveforms(obspy.Stream(segments), problems + more)
 
@@ -125,9 +116,3 @@ def _selection(config: CatalogueConfig) -> Selection:
     if start is not None and end is not None and start >= end:
         raise DataError(f"the start {start} is not before the end {end}", fix="exchange them")
     return Selection(config.network, config.station, channel=config.channel, start=start, end=end)
-
-
-def _source(file: str) -> str:
-    """The file, or the archive that it lies in."""
-    inside = _ARCHIVE.match(file)
-    return inside[1] if inside else file

@@ -66,18 +66,38 @@ def read_pieces(contents: pd.DataFrame, most: int = MOST) -> Iterator[Piece]:
         for start, end in _spans(table, most)
     ]
     for number, (network, station, table, start, end) in enumerate(plan, 1):
-        here = table[(table["start"] < end) & (table["end"] > start)]
         select = Selection(str(network) or "--", str(station) or "--", start=start, end=end)
-        traces, problems = [], []
-        for source in dict.fromkeys(_source(f) for f in here["file"]):
-            for found in read_each(source, select):
-                traces += found.stream.traces
-                problems += found.problems
+        traces, problems = read_listed(table, select)
         segments, more = join(traces)
         stream = obspy.Stream(segments)
         del traces, segments
         yield Piece(f"{network}.{station}", stream, problems + more, number, len(plan))
         del stream  # or it would lie in memory beside the next
+
+
+def read_listed(contents: pd.DataFrame, select: Selection) -> tuple[list[Any], list[Problem]]:
+    """Read what is selected of those files alone that hold something of its time.
+
+    Parameters
+    ----------
+    contents : pandas.DataFrame
+        As `craton.io.waveforms.waveform_contents` gives it, of the stations that are wanted.
+    select : Selection
+        With both ends of the time.
+
+    Returns
+    -------
+    list of obspy.Trace, list of Problem
+        Traces as they lie in the files, not joined.
+    """
+    here = contents[(contents["start"] < select.end) & (contents["end"] > select.start)]
+    traces: list[Any] = []
+    problems: list[Problem] = []
+    for source in dict.fromkeys(_source(f) for f in here["file"]):
+        for found in read_each(source, select):
+            traces += found.stream.traces
+            problems += found.problems
+    return traces, problems
 
 
 def _spans(table: pd.DataFrame, most: int) -> list[tuple[np.datetime64, np.datetime64]]:
