@@ -1,5 +1,7 @@
 """A picker on continuous records: the same chances, and an interval for each pick."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -184,3 +186,25 @@ def test_a_record_with_nothing_to_pick_gives_an_empty_table(picker, tmp_path):
     with pytest.warns(UserWarning, match="zero throughout"):
         found = predict_record(loaded, tmp_path, tmp_path / "p.xml", lambda *a: None)
     assert found.sizes["pick"] == 0 and (tmp_path / "p.xml").is_file()
+
+
+def test_no_more_than_two_pieces_of_a_record_lie_in_memory(picker):
+    """The one in work and the ends of the one before, however long the record is."""
+    alive, most, whole = [0], [0], quake("AAA", "Z", minutes=20.0)
+
+    def pieces():
+        for minute in range(20):
+            at = whole[0].stats.starttime + 60 * minute
+            stream = whole.slice(at, at + 59.995).copy()
+            weakref.finalize(stream[0].data, lambda: alive.__setitem__(0, alive[0] - 1))
+            alive[0] += 1
+            most[0] = max(most[0], alive[0])
+            yield stream
+            del stream
+
+    loaded = bundle(picker[0])
+    settings = Detection(threshold=0.65)  # or runs of this net's scores last for minutes
+    found = pick_continuous(loaded, pieces(), settings)
+    gc.collect()
+    assert most[0] <= 2 and alive[0] == 0
+    near(found, pick_continuous(loaded, whole, settings))

@@ -34,6 +34,9 @@ from craton.waveforms.windows import windows_around
 BEFORE, LENGTH = 4.0, 6.0
 """Seconds before a pick, and of the window, over which signal to noise is measured."""
 
+MOST_KEPT = 600.0
+"""Seconds of a record at most that are kept for picks that are not final."""
+
 LONG_S = 600.0
 """Length of a record in s from which on it is continuous, and no window around an event."""
 
@@ -120,7 +123,6 @@ def pick_each(
                          fix="take a bundle with a neural picker")  # fmt: skip
     net = detector_net(model, config.band, config.rate)
     detector = Detector(net, None, settings or Detection(threshold=0.1))
-    ahead = detector.wants.samples / config.rate
     kept = need_obspy().Stream()
     for stream in streams:
         found = [f for f in detector.feed(stream) if len(f)]
@@ -129,18 +131,27 @@ def pick_each(
         if found:
             picks = pd.concat(found, ignore_index=True)
             yield with_intervals(picks, pool, loaded.fitted.calibrator, config.threshold)
-        kept = _ends(pool, 4 * ahead + detector.settings.patience)
+        kept = _unsettled(pool, detector)
+        del pool
     yield with_intervals(detector.finish(), kept, loaded.fitted.calibrator, config.threshold)
     problems += detector.problems
 
 
-def _ends(stream: Any, seconds: float) -> Any:
+def _unsettled(stream: Any, detector: Detector) -> Any:
     """The last part of each channel, around which picks may still come."""
-    last: dict[str, Any] = {}
+    settled = {k: min(times.values()) for k, times in detector.settled().items()}
+    last: dict[str, int] = {}
     for trace in stream:
-        last[trace.id] = max(last.get(trace.id, trace.stats.endtime), trace.stats.endtime)
-    parts = [t.slice(starttime=last[t.id] - seconds) for t in stream]
-    return type(stream)([t.copy() for t in parts if t.stats.npts])
+        last[trace.id] = max(last.get(trace.id, 0), trace.stats.endtime.ns)
+    kept = type(stream)()
+    for trace in stream:
+        s, end = trace.stats, last[trace.id]
+        key = (s.network, s.station, s.location, s.channel[:-1])
+        begin = min(settled.get(key, end), end) - round(2 * BEFORE * 1e9)
+        part = trace.slice(type(s.starttime)(ns=max(begin, end - round(MOST_KEPT * 1e9))))
+        if part.stats.npts:
+            kept.append(part.copy())
+    return kept
 
 
 def _together(frames: list[pd.DataFrame], problems: list[Problem]) -> pd.DataFrame:
@@ -240,6 +251,7 @@ def predict_record(
                             if f.level != "info")  # fmt: skip
             progress(piece.number - 1, piece.total, f"picking {piece.station}")
             yield piece.stream
+            del piece  # before the next is read
 
     frames = list(pick_each(loaded, streams(), None, problems))
     picks = _together(frames, problems)

@@ -112,8 +112,9 @@ def _unusable(data: NDArray[Any]) -> int:
 
 def _longest_run(data: NDArray[Any]) -> int:
     """Samples in the longest stretch of one value, one if there is none."""
-    edges = np.flatnonzero(data[1:] != data[:-1]) + 1
-    return int(np.diff(np.r_[0, edges, len(data)]).max())
+    same = np.r_[False, data[1:] == data[:-1], False]
+    edges = np.flatnonzero(same[1:] != same[:-1])
+    return 1 + int((edges[1::2] - edges[::2]).max(initial=0))
 
 
 def spike_samples(data: NDArray[Any]) -> NDArray[np.int64]:
