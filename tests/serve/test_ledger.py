@@ -56,10 +56,19 @@ def test_a_first_start_that_was_killed_leaves_a_folder_that_can_be_used(tmp_path
 @pytest.mark.parametrize("name", ["bundle", "settings"])
 def test_another_bundle_or_other_settings_are_refused(tmp_path, name):
     """Picks of two kinds are not written into one file."""
-    with Ledger(tmp_path, "a\n", OWNER):
-        pass
+    with Ledger(tmp_path, "a\n", OWNER) as ledger:
+        ledger.commit("", {"at": 1})
     with pytest.raises(ConfigError, match=f"another {name}"):
         Ledger(tmp_path, "a\n", OWNER | {name: "other"})
+
+
+def test_a_folder_in_which_nothing_was_done_yet_binds_nobody(tmp_path):
+    """As after a server that could not be reached."""
+    with Ledger(tmp_path, "a\n", OWNER):
+        pass
+    with Ledger(tmp_path, "b\n", OWNER | {"bundle": "other"}) as ledger:
+        assert ledger.state == {}
+    assert (tmp_path / "picks.csv").read_text() == "b\n"
 
 
 def test_a_folder_with_picks_of_unknown_origin_is_refused(tmp_path):

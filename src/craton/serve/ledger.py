@@ -127,6 +127,11 @@ class Ledger:
             self.commit(header, {})
             return {}
         state = self._read()
+        if state["owner"] != self.owner:
+            self._refuse(state["owner"], new=state.keys() <= {"format", "owner", "written"})
+            self.place.unlink()  # nothing was ever done here
+            self.rows.unlink(missing_ok=True)
+            return self._recover(header)
         told = state["written"]
         self.size = int(told["size"]) + len(str(told["rows"]).encode())
         seen = self.rows.stat().st_size if self.rows.exists() else 0
@@ -143,8 +148,8 @@ class Ledger:
     def _read(self) -> dict[str, Any]:
         try:
             state = json.loads(self.place.read_text(encoding="utf-8"))
-            told, owner, kind = state["written"], dict(state["owner"]), state["format"]
-            int(told["size"]), str(told["rows"])
+            told, kind = state["written"], state["format"]
+            int(told["size"]), str(told["rows"]), dict(state["owner"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(
                 f"cannot be read ({type(error).__name__}: {error})", where=str(self.place),
@@ -152,15 +157,17 @@ class Ledger:
             ) from error  # fmt: skip
         if kind != FORMAT:
             raise DataError(f"has the format {kind}, {FORMAT} was expected", where=str(self.place))
+        return dict(state)
+
+    def _refuse(self, owner: Mapping[str, str], *, new: bool) -> None:
         for name in sorted({*owner, *self.owner}):
-            if owner.get(name) != self.owner.get(name):
+            if owner.get(name) != self.owner.get(name) and not new:
                 raise ConfigError(
                     f"was begun with another {name} ({owner.get(name)}), not "
                     f"{self.owner.get(name)}: its picks would be of two kinds",
                     where=str(self.folder),
                     fix=f"take the {name} that it was begun with, or another folder with --out",
                 )
-        return dict(state)
 
     def _unwritable(self, error: OSError) -> DataError:
         return DataError(
