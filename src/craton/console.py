@@ -14,6 +14,9 @@ from craton.models.base import about
 from craton.result import BLEND, Result, RunConfig
 from craton.task import Task
 
+ENOUGH_DAYS = 180
+"""Days of a catalogue from which on a forecast with its default windows can be learnt."""
+
 
 def print_result(result: Result, folder: Path) -> None:
     """Print the table of models, the verdict and where the report is."""
@@ -127,8 +130,11 @@ def print_catalogue(found: Any, folder: Path) -> None:
     print(f"picks: {folder / 'picks.csv'}")
     if len(found.events):
         print(f"events: {folder / 'events.csv'} and {folder / 'events.xml'}")
-        if found.events["magnitude"].notna().all():
-            print(f"forecast: craton run earthquake-forecast --set data={folder / 'events.csv'}")
+        if found.events["magnitude"].notna().any():
+            days = (found.events["time"].max() - found.events["time"].min()).days
+            wants = "" if days >= ENOUGH_DAYS else ", once the record is months long"
+            place = folder / "events.csv"
+            print(f"forecast{wants}: craton run earthquake-forecast --set data={place}")
 
 
 def print_checks(found: Sequence[Any]) -> None:

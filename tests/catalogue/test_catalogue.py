@@ -291,6 +291,29 @@ def test_a_picker_bundle_brings_intervals(world, tmp_path):
     assert catalog[0].picks[0].time_errors.confidence_level == 90.0
 
 
+def test_weights_of_a_phasenet_pick_as_detection_with_them_does(world, tmp_path):
+    """Random weights, so that picks come at any time; edges of chunks lie in the record."""
+    from craton.detection import Detection, detect
+    from craton.io.waveforms import read_waveforms
+    from craton.models.nets.phasenet import PhaseNet, read_phasenet
+    from tests.models.nets.test_phasenet import foreign, shaken, write
+
+    path = write(tmp_path, foreign(shaken(PhaseNet(width=4))))
+    settings = {"station": "S00", "chunk_hours": 0.06, "threshold": 0.45}
+    found = make_catalogue(world.waveforms, tmp_path / "out", settings, picker=path)
+    net = read_phasenet(path)
+    stream = read_waveforms(world.waveforms, station="S00").stream
+    defaults = Detection.of_seisbench(net.defaults, threshold=0.45)
+    whole = joined([detect(stream, net, settings=defaults)])
+    assert len(whole) > 20
+    same = found.picks.merge(whole, on=["phase", "time"], suffixes=("", "_whole"))
+    assert len(same) >= 0.97 * max(len(whole), len(found.picks))
+    close = (same["probability"] - same["probability_whole"]).abs() < 1e-4
+    assert close.mean() > 0.97
+    kept = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert "PhaseNet" in kept["bundles"]["picker"]["name"]
+
+
 @pytest.fixture(scope="module")
 def types_bundle(tmp_path_factory):
     """A bundle of event-classification that has learnt from blasts and earthquakes of the world."""
