@@ -119,3 +119,12 @@ def test_a_bundle_picks_a_long_record_by_detection_and_short_ones_as_windows(tmp
     assert sum(near) >= 5 and "bundle_sha256" in found.attrs
     stream.trim(begin + 60, begin + 80).write(str(tmp_path / "short.mseed"), format="MSEED")
     assert "sample" in predict(bundle, tmp_path / "short.mseed").sizes
+
+
+def test_a_dataset_in_memory_may_have_its_axes_in_any_order():
+    """They are put in order before anything is cut."""
+    task = find_task("phase-picking")
+    data = task.load(task.config())
+    turned = task.accept(data.transpose("time", "component", "window", "phase"), task.config())
+    made = [task.samples(d, task.config(crop=10.0), False).inputs() for d in (data, turned)]
+    np.testing.assert_array_equal(made[0]["sequence"], made[1]["sequence"])

@@ -93,7 +93,7 @@ def accept(data: xr.Dataset, config: PickConfig) -> xr.Dataset:
             where="dataset",
             fix="give a dataset as craton.waveforms.pick_files describes it",
         )
-    return data
+    return data.assign(waveform=data["waveform"].transpose("window", "component", "time"))
 
 
 def checks(data: xr.Dataset, config: PickConfig) -> list[Finding]:
