@@ -107,7 +107,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})), file=sys
 
 
 @pytest.mark.parametrize("command", [["--help"], ["list"], ["--version"], ["run", "--help"],
-                                     ["data"]], ids=" ".join)  # fmt: skip
+                                     ["catalogue", "--help"], ["data"]], ids=" ".join)  # fmt: skip
 def test_a_command_that_computes_nothing_imports_nothing_heavy(command: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *command], capture_output=True, text=True, check=True

@@ -48,7 +48,7 @@ def write_quakeml(
     stem = "smi:local/craton"
     count = 0 if events is None else len(events)
     made = [] if events is None else [
-        _event(e, f"{stem}/event/{row.get('event_id', k)}", row)
+        _event(e, f"{stem}/event/{_name(row.get('event_id'), k)}", row)
         for k, row in enumerate(events.to_dict("records"))
     ]  # fmt: skip
     loose = e.Event(resource_id=e.ResourceIdentifier(f"{stem}/event/none"))
@@ -173,6 +173,18 @@ def _pick(e: Any, stem: str, row: dict[Any, Any]) -> Any:
         waveform_id=channel, phase_hint=row["phase"], evaluation_mode="automatic",
         comments=_comments(e, stem, row["probability"]),
     )  # fmt: skip
+
+
+def _name(given: Any, number: int) -> str:
+    """An identifier as QuakeML allows it; the number where there is none.
+
+    Examples
+    --------
+    >>> _name("north 4/2", 0), _name("", 7)
+    ('north-4-2', '7')
+    """
+    kept = re.sub(r"[^A-Za-z0-9.*()_~'-]", "-", given) if isinstance(given, str) else ""
+    return kept or str(number)
 
 
 def _known(row: dict[Any, Any], name: str, scale: float = 1.0) -> float | None:
