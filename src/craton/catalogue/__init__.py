@@ -235,6 +235,7 @@ def _stations(
     places = sites(table)
     findings = [Finding(p.level, p.text, p.where) for p in places.attrs["problems"]]
     have = set(zip(record.contents["network"], record.contents["station"], strict=True))
+    places["network"] = _networks(places, have)
     know = set(zip(places["network"], places["station"], strict=True))
     if lost := sorted(".".join(k) for k in have - know):
         text = f"{len(lost)} stations with waveforms are not in the list: {', '.join(lost[:8])}; "\
@@ -247,6 +248,22 @@ def _stations(
     inventory = read_inventory(path) if xml else None
     here = np.array([k in have for k in zip(places["network"], places["station"], strict=True)])
     return places[here].reset_index(drop=True) if here.any() else None, inventory, findings
+
+
+def _networks(places: pd.DataFrame, have: set[tuple[str, str]]) -> list[str]:
+    """Networks of a list of stations; where it names none, that of the waveforms of the station.
+
+    Examples
+    --------
+    >>> places = pd.DataFrame({"network": ["", "", "ZZ"], "station": ["A", "B", "A"]})
+    >>> _networks(places, {("XX", "A"), ("XX", "B"), ("YY", "B")})
+    ['XX', '', 'ZZ']
+    """
+    found = []
+    for network, station in zip(places["network"], places["station"], strict=True):
+        theirs = [n for n, name in have if name == station]
+        found.append(theirs[0] if network == "" and len(theirs) == 1 else str(network))
+    return found
 
 
 def _on_magnitudes(events: pd.DataFrame, inventory: Any) -> list[Finding]:
