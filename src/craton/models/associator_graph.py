@@ -54,32 +54,37 @@ class GraphAssociator(Model):
     Config = GraphConfig
 
     def fit(self, train: Samples, fitting: Fitting = Fitting()) -> Self:  # noqa: B008
-        import torch
-
         inputs = train.inputs()
         found, geometry, rows = candidates(inputs, self.config)
         real = labels(train, found) if len(found.events) else np.zeros(0, bool)
         graph = graphs(inputs, found, geometry, rows)
         owner = _owners(train, inputs, rows)
         member = _members(found, graph, real, owner)
-        torch.manual_seed(fitting.seed)
-        self.net = AssociationGraph(self.config.width)
-        shape = (-1, NODE_FEATURES)
-        flat = graph["nodes"].reshape(shape) if len(real) else np.zeros((1, NODE_FEATURES))
-        events = graph["event"] if len(real) else np.zeros((1, EVENT_FEATURES))
+        self.start(graph, fitting.seed)
+        if len(real) >= 10:
+            self.learn(graph, real, member, fitting)
+        return self
+
+    def start(self, graph: Graph, seed: int) -> None:
+        """An untrained network, and the mean and spread of each feature."""
+        import torch
+
+        torch.manual_seed(seed)
+        self.net = AssociationGraph(self.config.width).eval()
+        n = len(graph["event"])
+        flat = graph["nodes"].reshape(-1, NODE_FEATURES) if n else np.zeros((1, NODE_FEATURES))
+        events = graph["event"] if n else np.zeros((1, EVENT_FEATURES))
         self.scale = np.concatenate([
             flat.mean(0), flat.std(0) + 1e-3, events.mean(0), events.std(0) + 1e-3
         ]).astype(np.float32)  # fmt: skip
-        if len(real) >= 10:
-            self._train(graph, real, member, fitting)
-        self.net.eval()
-        return self
 
-    def _train(
+    def learn(
         self, graph: Graph, real: NDArray[np.bool_], member: NDArray[np.float32], fitting: Fitting
     ) -> None:
+        """Train on candidates that are real or not, and on picks that are their own or not (-1)."""
         import torch
 
+        self.net.train()
         nodes, edges, event = self._tensors(graph)
         y, m = torch.tensor(real, dtype=torch.float32), torch.tensor(member)
         optimiser = torch.optim.AdamW(self.net.parameters(), lr=3e-3, weight_decay=1e-2)
@@ -100,20 +105,25 @@ class GraphAssociator(Model):
                 optimiser.step()
                 schedule.step()
             fitting.progress(epoch + 1, self.config.epochs, "epoch")
+        self.net.eval()
 
-    def predict(self, samples: Samples) -> xr.Dataset:
+    def judge(self, graph: Graph) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probability of each candidate (event,) and of its picks (event, station, wave)."""
         import torch
 
+        with torch.no_grad():
+            seen, own = self.net(*self._tensors(graph))
+        return torch.sigmoid(seen).numpy().astype(float), torch.sigmoid(own).numpy()
+
+    def predict(self, samples: Samples) -> xr.Dataset:
         inputs = samples.inputs()
         found, geometry, rows = candidates(inputs, self.config)
         n = len(found.events)
         p, keep = np.zeros(n), found.pick_event >= 0
         if n:
             graph = graphs(inputs, found, geometry, rows)
-            with torch.no_grad():
-                seen, own = self.net(*self._tensors(graph))
-            p = torch.sigmoid(seen).numpy().astype(float)
-            picks, chance = graph["picks"], torch.sigmoid(own).numpy()
+            p, chance = self.judge(graph)
+            picks = graph["picks"]
             doubted = picks[(picks >= 0) & (chance < 0.2)]
             keep = keep.copy()
             keep[doubted] = False

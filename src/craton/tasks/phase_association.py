@@ -175,10 +175,11 @@ def samples(data: xr.Dataset, config: AssociationConfig, future: bool) -> Sample
     if config.data is not None and not future:
         data, start = with_world(data, config)
     time = seconds(data["time"])
-    first = time[0] if start is None else start
+    # an event comes before its first pick
+    first = time[0] - TAIL if start is None else start
     edges = np.arange(first, time[-1] + 1e-6, config.window)
-    count = np.searchsorted(time, edges + config.window) - np.searchsorted(time, edges)
     whole = np.searchsorted(time, edges + config.window + TAIL)
+    count = whole - np.searchsorted(time, edges)
     wide = whole - np.searchsorted(time, edges - TAIL)
     issue = (edges[count > 0] + config.window + TAIL) * 1e9
     index = make_index(int((count > 0).sum()), t0=issue.astype(np.int64).astype("datetime64[ns]"))
