@@ -3,6 +3,9 @@
 Nodes are the stations next to the candidate's epicentre, each with its P and S pick or its silence;
 edges join each to its nearest neighbours in the graph. A real event's picks agree with those of the
 neighbours; a chance meeting of stray picks has silent neighbours and residuals of both signs.
+
+Each graph has the same number of nodes and of neighbours, so that messages are plain indexing and
+a mean; a graph library (torch-geometric) would add a dependency and nothing else.
 """
 
 from __future__ import annotations
