@@ -179,6 +179,7 @@ class Worker:
             self._join()
             self._again()
         self._number()
+        self.phase[self.stream.used < 0] = -1
         events = pd.DataFrame(self.events, columns=list(EVENT_COLUMNS)).astype(float)
         return Catalogue(events, self.stream.used, self.phase, self.residual, self.chance)
 

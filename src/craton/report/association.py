@@ -24,9 +24,11 @@ def association_sections(result: Result) -> list[Section]:
     pictures = [_curve(result)]
     if len(table):
         pictures = [_map(result, table), *_records(result, table, owner), *pictures]
+    least = result.test.gather.least  # type: ignore[attr-defined]
     text = (
         f"The selected model '{result.selected}' detects {len(table)} events in "
-        f"{len(result.test)} test windows. Probabilities are calibrated on windows whose events "
+        f"{len(result.test)} test windows, each with a probability of at least "
+        f"{least:g}. Probabilities are calibrated on windows whose events "
         "are known, which for real picks are those of a synthetic world on the same stations. "
         "A detection that no known event matches may be an event that the catalogue lacks."
     )
@@ -85,12 +87,17 @@ def _records(result: Result, table: pd.DataFrame, owner: Any) -> list[tuple[Any,
         fig, ax = figure(6.4, 3.4)
         depth = np.full_like(x, float(event["depth_km"]))
         for phase, style in (("P", "-"), ("S", "--")):
-            ax.plot(x, times(phase, x, depth), style, color="0.4", linewidth=1, label=phase)
+            first, later = (times(p, x, depth) for p in (phase, f"{phase}g"))
+            ax.plot(x, first, style, color="0.4", linewidth=1, label=phase)
+            apart = later > first + 2.0
+            if apart.any():
+                ax.plot(x[apart], later[apart], style, color="0.75", linewidth=1,
+                        label=f"{phase}g")  # fmt: skip
         ax.plot(d[near & ~own], clock[near & ~own], ".", color="0.7", label="other picks")
         ax.plot(d[own], clock[own], "o", color=PALETTE[0], markersize=4, label="its picks")
         ax.set_xlabel("distance (km)")
         ax.set_ylabel("time after origin (s)")
-        fig.legend(loc="outside upper right", ncols=4, fontsize=9, frameon=False)
+        fig.legend(loc="outside upper right", ncols=6, fontsize=9, frameon=False)
         text = (
             f"The {name} event: {event['time']:%Y-%m-%d %H:%M:%S}, probability "
             f"{event['probability']:.2f}, {int(event['n_picks'])} picks, against the travel times."
