@@ -99,6 +99,7 @@ def test_events_of_a_world_are_found_and_no_pick_is_used_twice(table, geometry):
     assert hit >= 0.85 * len(truth)
     assert len(found.events) <= 1.3 * len(truth)
     mine = found.pick_event >= 0
+    assert (mine == (found.pick_phase >= 0)).all()
     keys = list(zip(found.pick_event[mine], station[mine], found.pick_phase[mine] % 2, strict=True))
     assert len(set(keys)) == len(keys)
 
