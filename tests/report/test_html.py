@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from craton.errors import ModelError
 from craton.report.figures import confusion_section, dots, figure, observed_section
 from craton.report.html import links, number, render, table
 from craton.report.svg import inline_svg
@@ -100,6 +101,17 @@ def test_what_comes_from_data_is_escaped():
     assert "Clay &lt;or&gt; sand" in text
     assert "a &lt; b" in text
     assert "clay <b>" not in text
+
+
+def test_sections_that_cannot_be_drawn_are_told_and_the_rest_is_there():
+    def sections(result):
+        raise ModelError("the simulation is too large", fix="ask for less")
+
+    result = worlds.result_of("labels")
+    broken = replace(result, task=replace(result.task, sections=sections))
+    with pytest.warns(UserWarning, match="lacks the task's own sections: the simulation is too"):
+        text = render(broken)
+    assert "ask for less" in text and "What could not be shown" in text
 
 
 def test_the_verdict_and_the_roles_are_shown():

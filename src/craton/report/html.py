@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from craton import provenance
+from craton.errors import CratonError
 from craton.report import judged, pictures
 from craton.report.section import Section
 
@@ -117,6 +119,15 @@ def _rendered(name: str, shown: dict[str, Any]) -> str:
     return environment.get_template(name).render(style=style, **shown)
 
 
+def _sections(result: Result) -> Sequence[Section]:
+    """The task's own sections; what cannot be shown is told and costs nothing that was computed."""
+    try:
+        return result.task.sections(result)
+    except CratonError as error:
+        warnings.warn(f"the report lacks the task's own sections: {error}", stacklevel=2)
+        return [Section("What could not be shown", f"The task's own sections: {error}")]
+
+
 def context(result: Result, page: _Page | None = None) -> dict[str, Any]:
     """Everything that the template shows, in the order in which it shows it."""
     page = page or _Page()
@@ -130,7 +141,7 @@ def context(result: Result, page: _Page | None = None) -> dict[str, Any]:
         "gains": page.figure(*pictures.gains(result)),
         "split": page.figures_of(pictures.split_pictures(result)),
         "audits": _audits(result),
-        "sections": [page.section(s) for s in result.task.sections(result)],
+        "sections": [page.section(s) for s in _sections(result)],
         "calibration": page.figures_of(pictures.calibration(result)),
         "breakdown": page.figures_of(pictures.breakdowns(result)),
         "audit": None,

@@ -153,9 +153,10 @@ def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
     config = config.model_copy(update={**protocol, **config.model_dump(exclude_unset=True)})
     time = pd.DatetimeIndex(data["time"].to_numpy())
     first, last = time.min(), time.max()
+    whole = "D" if last - first > pd.Timedelta(days=40) else "s"
     found: dict[str, Any] = {
-        "train_from": config.train_from or str((first + (last - first) * 0.2).floor("D")),
-        "test_from": config.test_from or str((first + (last - first) * 0.75).floor("D")),
+        "train_from": config.train_from or str((first + (last - first) * 0.2).floor(whole)),
+        "test_from": config.test_from or str((first + (last - first) * 0.75).floor(whole)),
     }
     if config.magnitude is None:
         before = np.asarray(time < parse_time(found["test_from"], "test_from"))

@@ -164,7 +164,7 @@ def test_a_history_shorter_than_that_of_the_background_is_forecast(world: tuple)
 
 def test_a_simulation_that_explodes_is_refused(world: tuple) -> None:
     model, past, density, _ = world
-    with pytest.raises(ModelError, match="grows beyond 10 events"):
+    with pytest.raises(ModelError, match="more than 10 events"):
         forecast_windows(
             model, PARAMETERS, past, START, [START + 7], GRID, density, density.in_cells(GRID),
             (3.0,), m_max=7.0, n_catalogs=20, seed=3, max_events=10,

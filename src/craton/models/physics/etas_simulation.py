@@ -188,10 +188,11 @@ def check_size(expected: float, most: int, parameters: EtasParameters, m_max: fl
     if expected > most:
         ratio = parameters.branching_ratio(m_max)
         raise ModelError(
-            f"the simulation grows beyond {most} events "
+            f"the simulated catalogues would hold more than {most:,} events in all "
             f"(branching ratio {ratio:.3g} up to magnitude {m_max})",
-            fix="check the parameters (below 1 is stable), shorten the window, or ask for "
-            "fewer catalogues",
+            fix="ask for fewer catalogues (--set simulations=100) or shorter windows "
+            "(--set horizons=1); where the branching ratio is near 1 or above, give the fit more "
+            "events or a larger --set magnitude=",
         )
 
 
