@@ -63,8 +63,8 @@ def test_the_order_of_packets_their_repetition_and_their_cuts_do_not_matter(data
     assert all(v == number for (_, number), v in found.items())
 
 
-def test_the_frontier_moves_with_the_slowest_channel_but_never_lags_by_more_than_the_wait():
-    """With 5 s of patience a channel that has stopped holds the others for 5 s."""
+def test_the_frontier_moves_with_the_slowest_channel_but_never_lags_by_much_more_than_the_wait():
+    """With 5 s of patience a channel that has stopped holds the others for 5 s and a packet."""
     aligner = Aligner(wait=5.0)
     for start in range(0, 100, 10):
         aligner.put(packet(start, 10))
@@ -72,11 +72,38 @@ def test_the_frontier_moves_with_the_slowest_channel_but_never_lags_by_more_than
             aligner.put(packet(start, 10, "HHN"))
         aligner.release()
     assert aligner.frontier == 6_000_000_000  # HHN ends at 6 s, HHZ at 10 s
-    aligner.put(packet(100, 40))
+    for start in range(100, 140, 10):
+        aligner.put(packet(start, 10))
     aligner.release()
-    assert aligner.frontier == 9_000_000_000
+    assert aligner.frontier == 8_000_000_000
     aligner.put(packet(60, 20, "HHN"))  # too late for all but nothing of it
     assert aligner.seconds() == {"late": 2.0}
+
+
+def test_packets_longer_than_the_wait_are_not_late():
+    """Packets of 8 s beside such of 1 s, each when it is complete, with 5 s of patience.
+
+    The first long one is: nobody knew of its channel.
+    """
+    sent = [(at + 10, packet(at, 10)) for at in range(0, 400, 10)]
+    sent += [(at + 80, packet(at, 80, "HHN")) for at in range(0, 400, 80)]
+    aligner = Aligner(wait=5.0)
+    found = through(aligner, [p for _, p in sorted(sent, key=lambda s: s[0])])
+    assert len(found) == 720 and aligner.seconds() == {"late": 8.0}
+
+
+def test_what_is_sure_to_come_is_waited_for():
+    """Samples of a known begin hold the frontier there, but never move it back."""
+    aligner = Aligner(wait=5.0)
+    for start in range(0, 200, 10):
+        aligner.put(packet(start, 10))
+        aligner.release(waiting=3_000_000_000)
+    assert aligner.frontier == 3_000_000_000
+    aligner.put(packet(30, 160, "HHN"))
+    aligner.release()
+    assert aligner.frontier == 19_000_000_000 and not aligner.seconds()
+    aligner.release(waiting=1_000_000_000)
+    assert aligner.frontier == 19_000_000_000
 
 
 def test_a_channel_that_is_long_gone_is_not_waited_for():

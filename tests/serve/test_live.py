@@ -59,6 +59,20 @@ def test_a_replay_gives_the_picks_of_the_whole_record(world, tmp_path, layout):
     assert told["picks"] == len(offline) and told["arrival_to_written"]["p99_s"] > 0
 
 
+@pytest.mark.parametrize("settings", [{"speed": "max"}, {"idle": 0.5}])
+def test_records_of_very_different_lengths_are_waited_for(tmp_path, settings):
+    """Files of 4096-byte records; a component without a signal has records of minutes."""
+    stream = record(3)
+    stream[1].data[:] = 0
+    for trace in stream:
+        path = tmp_path / "in" / f"{trace.stats.channel}.mseed"
+        path.parent.mkdir(exist_ok=True)
+        trace.write(str(path), "MSEED", reclen=4096, encoding="STEIM2")
+    found = craton.stream(BUNDLE, tmp_path / "in", tmp_path / "out", settings)
+    assert_same(picked(tmp_path / "out"), rows_of(pick_continuous(load(BUNDLE), stream)))
+    assert found.picks and not found.problems
+
+
 def lay_out(packets, place, layout):
     """Write packets as files."""
     server = Server(packets)

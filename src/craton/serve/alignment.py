@@ -100,8 +100,8 @@ class Aligner:
     """Packets of one instrument in any order in, its record in order of time out.
 
     What lies before the frontier is complete and given on, once. The frontier moves with the
-    slowest channel, but lags behind the newest sample by `wait` at most. So it depends on what the
-    packets hold and on their order alone, not on when they come.
+    slowest channel, but lags behind the newest sample by `wait` and the longest packet at most. So
+    it depends on what the packets hold and on their order alone, not on when they come.
 
     Parameters
     ----------
@@ -132,6 +132,7 @@ class Aligner:
     def __init__(self, wait: float, since: int | None = None) -> None:
         self.wait = round(wait * BILLION)
         self.jump = round(max(wait, JUMP_S) * BILLION)
+        self.longest = 0
         self.frontier = self.since = since
         self.first: int | None = None
         self.newest: int | None = None
@@ -170,6 +171,7 @@ class Aligner:
         rate = float(trace.stats.sampling_rate)
         whole = _Piece(int(trace.stats.starttime.ns), rate, np.asarray(trace.data), trace.stats)
         whole = channel.place(whole)
+        self.longest = max(self.longest, whole.end - whole.start)
         piece = whole
         if self.frontier is not None and piece.start < self.frontier:
             piece = piece.cut(piece.at(self.frontier), len(piece.data))
@@ -186,20 +188,27 @@ class Aligner:
         self.first = whole.start if self.first is None else self.first
         self.newest = whole.end if self.newest is None else max(self.newest, whole.end)
 
-    def release(self) -> list[Any]:
-        """The traces up to the frontier, which is moved on first."""
+    def release(self, waiting: int | None = None) -> list[Any]:
+        """The traces up to the frontier, which is moved on first.
+
+        `waiting` is the begin (ns) of the earliest samples that are sure to come.
+        """
         if self.newest is None or self.first is None:
             return []
-        ahead = self.newest - self.wait
-        if ahead >= self.first or self.frontier is not None:
-            frontier = max(ahead, -(1 << 62) if self.frontier is None else self.frontier)
-            if ahead >= self.first:  # by now all channels have shown themselves
+        shown = self.newest - self.wait >= self.first  # by now all channels have shown themselves
+        if shown or self.frontier is not None:
+            # a channel of long packets is that much behind one of short packets, always
+            ahead = self.newest - self.wait - self.longest
+            ahead = ahead if waiting is None else min(ahead, waiting)
+            frontier = least = max(ahead, -(1 << 62) if self.frontier is None else self.frontier)
+            if shown:
                 awaited = [
-                    c.reach(frontier)
+                    c.reach(least)
                     for c in self.channels.values()
                     if c.end > self.newest - FORGET_S * BILLION
                 ]
-                frontier = max(frontier, min(awaited))
+                frontier = min(awaited) if waiting is None else min(*awaited, waiting)
+                frontier = max(least, frontier)
             self.frontier = frontier
         return [] if self.frontier is None else self._cut(self.frontier)
 

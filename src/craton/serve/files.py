@@ -35,6 +35,7 @@ class _File:
     offset: int = 0
     last: int = 0
     rows: NDArray[Any] = field(default_factory=lambda: np.empty(0, _ROW))
+    earliest: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     at: int = 0
     block: tuple[int, bytes] = (0, b"")
 
@@ -45,6 +46,12 @@ class _File:
         if not first <= begin <= begin + length <= first + len(raw):
             self.block = first, raw = begin, _read(self.path, begin, max(length, 1 << 16))
         return raw[begin - first : begin - first + length]
+
+    def take(self, rows: NDArray[Any]) -> None:
+        """Have these records given, in the order in which they end."""
+        self.rows, self.at = rows[np.argsort(rows["end"], kind="stable")], 0
+        # of each record and all that follow it
+        self.earliest = np.minimum.accumulate(self.rows["start"][::-1])[::-1]
 
     def next(self) -> int | None:
         """Move on to the next record, tell its end; let go of all when there is none."""
@@ -139,6 +146,12 @@ class Files:
             return self.began[1] + round((time.monotonic() - self.began[0]) * self.pace * 1e9)
         return self.newest
 
+    def waiting(self) -> int | None:
+        """Begin (ns) of the earliest record that is known but not given yet."""
+        begins = [int(self.files[n].earliest[self.files[n].at]) for _, n in self.heads]
+        begins += [begin for begin, _ in self.unseen[:1]]
+        return min(begins, default=None)
+
     def state(self, since: Mapping[Instrument, int]) -> dict[str, Any]:
         """How far each file was looked through, and where its last record ends."""
         found = {n: [f.offset, f.last] for n, f in self.files.items() if f.offset}
@@ -222,7 +235,7 @@ class Files:
         rows = np.concatenate([file.rows[file.at :], *found])
         if not sum(map(len, found)):
             return False
-        file.rows, file.at = rows[np.argsort(rows["end"], kind="stable")], 0
+        file.take(rows)
         file.last = max(file.last, int(rows["end"].max()))
         name = self._name(file.path)
         self.heads = [(e, n) for e, n in self.heads if n != name]

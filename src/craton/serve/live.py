@@ -249,8 +249,9 @@ class _Run:
             self.aligners[key].put(trace, clock)
             keys.add(key)
         released: list[Any] = []
+        waiting = self.source.waiting()
         for key in sorted(keys):
-            released += self.aligners[key].release()
+            released += self.aligners[key].release(waiting)
         upto = {k: f for k, f in self._reached().items() if k in keys}
         if released:
             import obspy

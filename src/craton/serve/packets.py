@@ -34,6 +34,9 @@ class Source(Protocol):
     def now(self) -> int | None:
         """The time, in ns since 1970, that it is where the record is; None if nobody knows."""
 
+    def waiting(self) -> int | None:
+        """Begin (ns) of the earliest samples that are there but not given yet; None for none."""
+
     def state(self, since: Mapping[Instrument, int]) -> dict[str, Any]:
         """What it needs to go on from these times (ns) after a restart, for JSON."""
 

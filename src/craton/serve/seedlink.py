@@ -142,6 +142,9 @@ class SeedLink:
                     return
                 yield []
 
+    def waiting(self) -> None:
+        """A server does not tell what it has."""
+
     def now(self) -> int:
         """The clock."""
         return time.time_ns()
