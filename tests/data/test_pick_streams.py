@@ -62,6 +62,14 @@ def test_files_of_picks_stations_and_events_are_read(tmp_path):
     assert data["event_latitude"].item() == 46.0
 
 
+def test_missing_elevations_are_told_where_events_are_located(tmp_path):
+    (tmp_path / "p.csv").write_text("network,station,phase,time\nXX,A,P,2020-01-01T00:00:00\n")
+    (tmp_path / "s.csv").write_text("network,station,lat,lon,Hoehe\nXX,A,46,7,900\n")
+    data = read_stream(Located(tmp_path / "p.csv"), str(tmp_path / "s.csv"), None)
+    assert "no elevation: 0 m was taken for 1 station" in data.attrs["notes"]
+    assert "column 'Hoehe' was not understood" in data.attrs["warnings"]
+
+
 def test_a_world_on_the_stations_is_laid_out_alike():
     """A world has the variables of a stream of real picks, and says whose each pick is."""
     data = stream_of(picks(["A", "B"], ["P", "S"]), STATIONS, None, None)

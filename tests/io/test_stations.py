@@ -42,6 +42,31 @@ def test_each_form_of_text_and_json_gives_the_same_station(tmp_path):
         assert found.attrs["problems"] == [], name
 
 
+@pytest.mark.parametrize(("column", "value"), [
+    ("Elev_m", 650), ("elv", 650), ("Height", 650), ("altitude (km)", 0.65), ("ALT_KM", 0.65),
+    ("Elevation [m]", 650), ("station_elevation_m", 650), ("elev_ft", 650 / 0.3048),
+])  # fmt: skip
+def test_elevations_are_taken_by_their_usual_names_in_their_units(tmp_path, column, value):
+    path = put(tmp_path, f"Network,Station,Lat,Lon,{column}\nXX,A,47,11,{value}\n")
+    found = read_stations(path)
+    assert found["elevation_m"].tolist() == pytest.approx([650.0])
+    assert found.attrs["problems"] == []
+
+
+def test_a_column_that_is_not_understood_is_named_and_so_are_missing_elevations(tmp_path):
+    rows = "XX,A,47,11,650\nXX,B,47.1,11,5\n"
+    (told,) = read_stations(put(tmp_path, "net,sta,lat,lon,Hoehe\n" + rows)).attrs["problems"]
+    assert told.level == "warning" and told.text == (
+        "column 'Hoehe' was not understood; no elevation: 0 m was taken for 2 stations, depths "
+        "will be off"
+    )
+    (told,) = read_stations(put(tmp_path, "sta,lat,lon\nA,1,2\n")).attrs["problems"]
+    assert told.text == "no elevation: 0 m was taken for 1 station, depths will be off"
+    text = "sta,lat,lon,elev,StartTime,odd,strange\nA,1,2,3,2020,5,6\n"
+    (told,) = read_stations(put(tmp_path, text)).attrs["problems"]
+    assert told.text == "columns 'odd', 'strange' were not understood"
+
+
 def inventory() -> Inventory:
     channels = [Channel(c, "00", 47.5, 11.25, 650.0, 0.0) for c in ("HHZ", "HHN")]
     stations = [Station("AAA", 47.5, 11.25, 640.0, channels=channels),

@@ -34,6 +34,9 @@ PUBLIC: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Files of public datasets, the protocol's match in s and km, whether picks say P or S."""
 
+UNSURE = ("no elevation", "column")
+"""Kinds of problems of a list of stations that put locations off."""
+
 
 def stream_of(
     picks: pd.DataFrame, stations: pd.DataFrame, events: pd.DataFrame | None, labelled: bool | None
@@ -61,7 +64,8 @@ def stream_of(
     DataError
         If no pick is of a station in the list.
     """
-    problems = [p.text for p in unknown_stations(picks, stations)]
+    told = [str(p) for p in stations.attrs.get("problems", []) if p.kind in UNSURE]
+    problems = told + [p.text for p in unknown_stations(picks, stations)]
     names = stations["network"].astype(str) + "." + stations["station"].astype(str)
     row = pd.Series(np.arange(len(stations)), index=names)
     at = row.reindex(picks["network"].astype(str) + "." + picks["station"].astype(str)).to_numpy()
@@ -97,7 +101,7 @@ def stream_of(
         coords={"time": ("pick", picks["time"].to_numpy("datetime64[ns]"))},
     )  # fmt: skip
     data.attrs.update(labelled=int(labelled), catalogue=int(events is not None),
-                      notes="; ".join(problems))  # fmt: skip
+                      notes="; ".join(problems), warnings="\n".join(told))  # fmt: skip
     return data
 
 

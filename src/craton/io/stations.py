@@ -21,16 +21,30 @@ from craton.io.problems import Problem, need_obspy
 
 COLUMNS = ("network", "station", "location", "channel", "latitude", "longitude", "elevation_m")
 ALIASES = {
-    "network": ("network", "net", "network_code", "station_network_code"),
-    "station": ("station", "sta", "station_code", "receiver_code", "id", "name"),
+    "network": ("network", "net", "network_code", "net_code", "station_network_code"),
+    "station": ("station", "sta", "station_code", "sta_code", "receiver_code", "stn", "id", "name",
+                "station_name", "code"),
     "location": ("location", "loc", "location_code", "station_location_code"),
     "channel": ("channel", "cha", "chan", "channel_code", "trace_channel"),
-    "latitude": ("latitude", "lat", "station_latitude_deg", "receiver_latitude", "latitude(deg)"),
-    "longitude": ("longitude", "lon", "lng", "station_longitude_deg", "receiver_longitude"),
-    "elevation_m": ("elevation_m", "elevation", "elev", "elevation(m)", "station_elevation_m",
-                    "receiver_elevation_m"),
-    "elevation_km": ("elevation_km", "elev_km", "elevation(km)"),
+    "latitude": ("latitude", "lat", "station_latitude_deg", "receiver_latitude", "latitude_deg",
+                 "lat_deg", "station_latitude"),
+    "longitude": ("longitude", "lon", "lng", "long", "station_longitude_deg", "receiver_longitude",
+                  "longitude_deg", "lon_deg", "station_longitude"),
 }  # fmt: skip
+"""Names of columns in small letters, with ``_`` for any other signs."""
+
+ELEVATION = re.compile(
+    "(?:station_|receiver_|site_)?(?:elevation|elev|elv|ele|height|altitude|alt)"
+    "_?(m|met(?:er|re)s?|m_?asl|km|ft|feet)?"
+)
+METRES = {"km": 1000.0, "ft": 0.3048, "feet": 0.3048}
+IDLE = re.compile(
+    "site|site_?name|description|place|country|status|start_?(time|date)?|end_?(time|date)?|depth"
+    "|azimuth|dip|sensor_?description|scale|scale_?freq(uency)?|scale_?units|sample_?rate|comp"
+    "|components?|response|instrument|gain|unit|x_km|y_km|z_km|"
+)
+"""Columns that are known and not needed."""
+
 _TEXTS = COLUMNS[:4]
 _XML = ("xml", "stationxml")
 
@@ -179,20 +193,30 @@ def _of_text(text: str, path: Path) -> pd.DataFrame:
     if len(cells[0]) >= 6 and all(map(_number, cells[0][:2])) and not _number(cells[0][3]):
         places = {"longitude": 0, "latitude": 1, "network": 2, "station": 3, "channel": 4}
         return _named(cells, places | {"elevation_km": 5})
-    names = [name.lower() for name in cells[0]]
+    names = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in cells[0]]
     places = {
         wanted: next(names.index(a) for a in aliases if a in names)
         for wanted, aliases in ALIASES.items()
         if any(a in names for a in aliases)
     }
+    up = [(k, m[1]) for k, m in enumerate(map(ELEVATION.fullmatch, names)) if m]
+    if up:
+        places["elevation_m"] = up[0][0]
     missing = [k for k in ("station", "latitude", "longitude") if k not in places]
     if missing:
         raise DataError(
-            f"has no column of the {missing[0]} (the columns are {', '.join(names[:12])})",
+            f"has no column of the {missing[0]} (the columns are {', '.join(cells[0][:12])})",
             where=str(path),
             fix="name columns network, station, latitude, longitude, elevation_m",
         )
-    return _named([row for row in cells[1:] if not row[0].startswith("#")], places)
+    table = _named([row for row in cells[1:] if not row[0].startswith("#")], places)
+    if up and (factor := METRES.get(up[0][1] or "m")):
+        table["elevation_m"] = pd.to_numeric(table["elevation_m"], errors="coerce") * factor
+    known = {*places.values(), *(k for k, _ in up)}
+    table.attrs["strange"] = [
+        cell for k, cell in enumerate(cells[0]) if k not in known and not IDLE.fullmatch(names[k])
+    ]
+    return table
 
 
 def _cells(line: str, mark: str) -> list[str]:
@@ -225,6 +249,7 @@ def _named(rows: list[list[str]], places: dict[str, int]) -> pd.DataFrame:
 def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Clean text, numbers within bounds, and what was wrong in ``attrs``."""
     problems: list[Problem] = []
+    strange = table.attrs.get("strange", [])
     for k in _TEXTS:
         words = table[k].astype(object).where(table[k].notna(), "").astype(str).str.strip()
         table[k] = words.where(~words.isin(["--", "__"]), "") if k == "location" else words
@@ -255,10 +280,31 @@ def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         )  # fmt: skip
     table = table.assign(longitude=table["longitude"].where(table["longitude"] <= 180,
                                                             table["longitude"] - 360))  # fmt: skip
-    if (unknown := ~np.isfinite(table["elevation_m"])).any():
-        text = f"{int(unknown.sum())} rows have no elevation; 0 m was taken"
-        problems.append(Problem("info", "no elevation", text, str(path)))
+    unknown = ~np.isfinite(table["elevation_m"])
+    said = _strange(strange)
+    if unknown.any():
+        n = len(table.loc[unknown, ["network", "station"]].drop_duplicates())
+        said.append(f"no elevation: 0 m was taken for {n} station{'s' * (n != 1)}, depths will be "
+                    "off")  # fmt: skip
         table["elevation_m"] = table["elevation_m"].where(~unknown, 0.0)
+    if said:
+        kind = "no elevation" if unknown.any() else "column"
+        problems.insert(0, Problem("warning", kind, "; ".join(said), str(path)))
     table = table.drop_duplicates().reset_index(drop=True)
     table.attrs["problems"] = problems
     return table
+
+
+def _strange(columns: list[str]) -> list[str]:
+    """What to say of columns that are not understood.
+
+    Examples
+    --------
+    >>> _strange(["Hoehe"])
+    ["column 'Hoehe' was not understood"]
+    """
+    if not columns:
+        return []
+    names = ", ".join(f"'{name}'" for name in columns[:8])
+    return [f"column {names} was not understood" if len(columns) == 1
+            else f"columns {names} were not understood"]  # fmt: skip
