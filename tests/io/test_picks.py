@@ -94,6 +94,7 @@ def test_the_picks_of_an_event_are_its_arrivals_in_quakeml_and_others_are_kept(t
     write_events(events(), tmp_path / "a.xml", picks().assign(event=[1, -1]))
     catalog = obspy.read_events(str(tmp_path / "a.xml"), format="QUAKEML")
     assert [len(e.picks) for e in catalog] == [0, 1, 1]
+    assert [c.text for c in catalog[2].comments] == ["unassociated picks"]
     arrival = catalog[1].origins[0].arrivals[0]
     assert arrival.phase == "P" and arrival.pick_id == catalog[1].picks[0].resource_id
     assert catalog[0].origins[0].depth_errors.uncertainty == 1500

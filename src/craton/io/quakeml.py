@@ -28,9 +28,9 @@ def write_quakeml(
 ) -> None:
     """Write events with their picks; picks of no event go into one event without an origin.
 
-    Intervals become lower and upper uncertainties at a confidence level of 90; probabilities,
-    for which QuakeML 1.2 has no place, comments ``probability=0.97``, those of types of events
-    ``probability_explosion=0.97``.
+    That event has the comment ``unassociated picks``. Intervals become lower and upper
+    uncertainties at a confidence level of 90; probabilities, for which QuakeML 1.2 has no place,
+    comments ``probability=0.97``, those of types of events ``probability_explosion=0.97``.
 
     Parameters
     ----------
@@ -51,7 +51,11 @@ def write_quakeml(
         _event(e, f"{stem}/event/{_name(row.get('event_id'), k)}", row)
         for k, row in enumerate(events.to_dict("records"))
     ]  # fmt: skip
-    loose = e.Event(resource_id=e.ResourceIdentifier(f"{stem}/event/none"))
+    name = e.ResourceIdentifier(f"{stem}/event/none/comment")
+    loose = e.Event(
+        resource_id=e.ResourceIdentifier(f"{stem}/event/none"),
+        comments=[e.Comment(text="unassociated picks", resource_id=name)],
+    )
     rows = [] if picks is None else picks.to_dict("records")
     for k, row in enumerate(rows):
         pick = _pick(e, f"{stem}/pick/{k}", row)
