@@ -178,3 +178,12 @@ def test_after_a_restart_nothing_before_the_mark_comes_out_and_nothing_is_told_o
 def test_an_aligner_that_has_seen_nothing_gives_nothing():
     """Not even at its end."""
     assert Aligner(1.0).release() == [] and Aligner(1.0).finish() == []
+
+
+def test_a_restart_between_two_samples_is_no_lateness():
+    """A packet of which less than a sample lies before the mark is whole; with one sample, late."""
+    for before, late in ((0.4, 0.0), (1.0, 0.1)):
+        aligner = Aligner(wait=0.0, since=round((10 - before) * 1e9 / RATE))
+        aligner.frontier = round(10 * 1e9 / RATE)
+        aligner.put(packet(9, 20))
+        assert aligner.seconds().get("late", 0.0) == pytest.approx(late)

@@ -179,7 +179,9 @@ class Aligner:
             end = max(begin, piece.start)
             known = channel.known(begin, end)
             self.told["again"] += known
-            self.told["late"] += end - begin - known
+            late = end - begin - known
+            if late > 0.99 * BILLION / rate:  # less holds no sample: a restart fell between two
+                self.told["late"] += late
         fresh = channel.missing(piece) if len(piece.data) else []
         twice = len(piece.data) - sum(len(p.data) for p in fresh)
         self.told["again"] += round(twice * BILLION / rate)

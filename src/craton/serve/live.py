@@ -172,6 +172,17 @@ def _key(text: str) -> Instrument:
     return network, station, location, band
 
 
+def _seconds(value: float) -> str:
+    """Seconds with three significant figures, and no exponent.
+
+    Examples
+    --------
+    >>> _seconds(0.0512345), _seconds(12345.6)
+    ('0.0512', '12346')
+    """
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+
+
 def _memory_mb() -> float:
     """Resident memory; where the system does not tell it, the largest so far."""
     try:
@@ -336,7 +347,7 @@ class _Run:
             for kind, seconds in aligner.seconds().items():
                 level, text = words[kind]
                 where = ".".join(key)
-                self._tell(Problem(level, kind, f"{seconds:g} s {text}", where))  # type: ignore[arg-type]
+                self._tell(Problem(level, kind, f"{_seconds(seconds)} s {text}", where))  # type: ignore[arg-type]
         for problem in self.live.problems:
             self._tell(problem)
 
