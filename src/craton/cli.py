@@ -143,7 +143,9 @@ def stream(
 
     values = parse_settings(settings or [])
     found = run_stream(bundle, source, out, values, task=_task_from(task))
-    print(f"{found.picks} picks in {out / 'picks.csv'}, from {found.recorded:.0f} s of record")
+    from craton.console import print_streamed
+
+    print_streamed(found, out / "picks.csv")
 
 
 @app.command()

@@ -137,10 +137,26 @@ def print_catalogue(found: Any, folder: Path) -> None:
             print(f"forecast{wants}: craton run earthquake-forecast --set data={place}")
 
 
+def print_streamed(found: Any, path: Path) -> None:
+    """Print how many picks a feed has given, and how many there are with those before."""
+    if found.picks == 0 < found.picks_in_all:
+        print(f"nothing new since the last call ({_many(found.picks_in_all, 'pick')} in all, "
+              f"in {path})")  # fmt: skip
+        return
+    said = _many(found.picks, "pick")
+    if found.picks < found.picks_in_all:
+        said = f"{_many(found.picks, 'new pick')}, {found.picks_in_all} in all,"
+    print(f"{said} in {path}, from {found.recorded:.0f} s of record")
+
+
 def print_checks(found: Sequence[Any]) -> None:
     """Print a line a conformance check."""
     for check in found:
         print(f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.seen}")
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _n(value: float | None, sign: str = "") -> str:

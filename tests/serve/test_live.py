@@ -303,6 +303,23 @@ def test_the_command_goes_on_where_it_was_and_says_so(world, tmp_path, craton_cl
     assert "final at most 30 s after" in said
     code, said = craton_cli("stream", BUNDLE, tmp_path / "in", "--out", "out", "-s", "speed=max")
     assert code == 0 and "goes on where it was" in said
+    assert f"nothing new since the last call ({len(offline)} picks in all, in out/picks.csv" in said
+    told = json.loads((tmp_path / "out" / "latency.json").read_text())
+    assert (told["picks"], told["picks_in_all"]) == (0, len(offline))
+
+
+def test_a_replay_that_is_prolonged_tells_new_picks_and_all(world, tmp_path, craton_cli):
+    """The file has grown since."""
+    packets, _ = world
+    place, call = tmp_path / "in", ("--out", "out", "-s", "speed=max", "-s", "report=0")
+    place.write_bytes(b"".join(packets[: len(packets) // 2]))
+    craton_cli("stream", BUNDLE, place, *call)
+    before = len(picked(tmp_path / "out"))
+    place.write_bytes(b"".join(packets))
+    code, said = craton_cli("stream", BUNDLE, place, *call)
+    whole = len(picked(tmp_path / "out"))
+    assert code == 0 and 0 < before < whole
+    assert f"{whole - before} new picks, {whole} in all, in out/picks.csv" in said
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ class Ledger:
     ----------
     state : dict
         As last committed; empty at the first start.
+    count : int
+        Rows in the file.
 
     Raises
     ------
@@ -58,7 +60,7 @@ class Ledger:
 
     def __init__(self, folder: Path, header: str, owner: Mapping[str, str]) -> None:
         self.folder, self.owner = folder, dict(owner)
-        self.rows, self.place = folder / ROWS, folder / STATE
+        self.rows, self.place, self.count = folder / ROWS, folder / STATE, 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.lock = open(folder / ".lock", "w")  # noqa: SIM115
@@ -67,6 +69,7 @@ class Ledger:
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.state = self._recover(header)
+            self.count = self.rows.read_bytes().count(b"\n") - header.count("\n")
         except BlockingIOError:
             self.lock.close()
             raise ConfigError(
@@ -97,6 +100,7 @@ class Ledger:
         if rows:
             self._append(rows)
         self.size += len(rows.encode())
+        self.count += rows.count("\n")
 
     def _settle(self) -> None:
         """Bring the new name of the state to the disk, before any row that it speaks of."""

@@ -81,6 +81,8 @@ class Streamed:
     ----------
     picks : int
         Rows written by this process.
+    picks_in_all : int
+        Rows in the file, those of earlier calls among them.
     packets : int
         Packets that came.
     seconds : float
@@ -94,6 +96,7 @@ class Streamed:
     """
 
     picks: int
+    picks_in_all: int
     packets: int
     seconds: float
     recorded: float
@@ -371,8 +374,11 @@ class _Run:
 
     def _keep(self) -> dict[str, Any]:
         """Write ``latency.json``."""
+        summary = self.latency.summary()
         told = {
-            **self.latency.summary(),
+            "picks": summary.pop("picks"),
+            "picks_in_all": self.ledger.count,
+            **summary,
             "recorded_s": round(self._recorded(), 3),
             "running_s": round(time.monotonic() - self.began, 3),
             "packets": self.packets,
@@ -388,4 +394,7 @@ class _Run:
         told = self._keep()
         seconds = time.monotonic() - self.began
         problems = list(self.problems.values())
-        return Streamed(self.rows, self.packets, seconds, self._recorded(), told, problems)
+        return Streamed(
+            picks=self.rows, picks_in_all=self.ledger.count, packets=self.packets,
+            seconds=seconds, recorded=self._recorded(), latency=told, problems=problems,
+        )  # fmt: skip
