@@ -12,6 +12,7 @@ import torch
 
 from craton import picking
 from craton.continuous_picking import (
+    _lines,
     detector_net,
     pick_continuous,
     predict_record,
@@ -22,6 +23,7 @@ from craton.detection import Detection, detect
 from craton.errors import ModelError
 from craton.io.picks import read_picks
 from craton.io.pieces import read_pieces
+from craton.io.problems import Problem
 from craton.io.waveforms import waveform_contents
 from craton.models.neural_picking import PickResNet
 from craton.models.picking import EnergyPicker
@@ -151,6 +153,13 @@ def test_a_record_in_pieces_gives_the_picks_of_the_whole(picker, archive):
     assert not whole[["low", "high"]].isna().any(axis=None)
 
 
+def test_what_each_piece_of_a_record_has_is_told_once():
+    texts = ["is zero throughout"] * 2 + ["1 gap, 2.0 s in all", "1 gap, 3.0 s in all"]
+    told = _lines([Problem("warning", "any", t, "XX.A..HHE") for t in texts])
+    assert told == ["XX.A..HHE: is zero throughout",
+                    "XX.A..HHE: 1 gap, 2.0 s in all (and 1 more like it)"]  # fmt: skip
+
+
 def test_what_is_odd_in_a_record_is_told_and_picks_are_written(picker, archive, tmp_path):
     """Rates that are not the net's, single components and gaps each have a line."""
     folder, stream = archive
@@ -160,7 +169,7 @@ def test_what_is_odd_in_a_record_is_told_and_picks_are_written(picker, archive, 
         found = predict_record(loaded, folder, tmp_path / "p.csv", lambda *a: seen.append(a))
     lines = "\n".join(str(w.message) for w in told)
     assert "40 Hz is brought to the 100 Hz" in lines and "125 Hz is brought" in lines
-    assert "XX.BBB..HH: 1 gaps" in lines and "zeros stand for missing components" in lines
+    assert "XX.BBB..HH: 1 gap" in lines and "zeros stand for missing components" in lines
     near(read_picks(tmp_path / "p.csv"), pick_continuous(loaded, stream))
     assert found.sizes["pick"] == len(read_picks(tmp_path / "p.csv"))
     assert seen[0][0] == 0 and seen[-1][0] < seen[-1][1] == len(seen)

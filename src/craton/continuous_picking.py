@@ -269,9 +269,9 @@ def _lines(problems: list[Problem]) -> list[str]:
     for problem in problems:
         kind = re.sub(r"\d[\d.:T-]*Z?", "#", problem.text)
         told.setdefault((problem.where, kind), []).append(problem)
-    lines = [
-        f"{same[0]}" + (f" (the first of {len(same)} such)" if len(same) > 1 else "")
-        for same in told.values()
-    ]
+    lines = []
+    for same in told.values():
+        others = len({p.text for p in same}) - 1  # what each piece of a record says is said once
+        lines.append(f"{same[0]}" + (f" (and {others} more like it)" if others else ""))
     more = [f"and {len(lines) - MOST_TOLD} more lines"] if len(lines) > MOST_TOLD else []
     return lines[:MOST_TOLD] + more

@@ -155,7 +155,7 @@ def test_pictures_report_and_provenance_stand_by_themselves(made, world):
 def test_faults_are_told_and_got_over(made):
     told = [f"{f.where}: {f.text}" for f in made[0].findings]
     assert any("SY.S02..EHE: is zero throughout" in t for t in told)
-    assert any("SY.S04..EHZ: 1 gaps" in t for t in told)
+    assert any("SY.S04..EHZ: 1 gap" in t for t in told)
     assert any("not in the list: SY.S99" in t for t in told)
     assert (made[0].picks["station"] == "S99").any()
     assert not (made[0].picks.query("station == 'S99'")["event_id"] != "").any()

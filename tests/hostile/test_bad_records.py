@@ -96,7 +96,7 @@ CASES = {
     "wrong byte order": (lambda: changed(raw(trace("Z")), 53, None), "wrong byte order"),
     "a clock that jumps": (jumped, "clock jump"),
     "a channel of zeros": (with_samples(np.zeros_like), "zero throughout"),
-    "a spike": (with_samples(spiked), "1 spikes"),
+    "a spike": (with_samples(spiked), "1 spike"),
     "NaN": (with_samples(lost), "50 samples"),
     "clipping": (with_samples(lambda d: np.clip(d, -1500, 1500)), "clipped"),
     "no sampling rate": (lambda: changed(raw(trace("Z")), 32, bytes(4)), "rate 0 Hz"),

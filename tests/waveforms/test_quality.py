@@ -86,10 +86,10 @@ def test_an_impossible_sampling_rate_is_an_error_and_the_rest_is_looked_at(rate)
 
 def test_gaps_of_a_stream_in_memory_are_told():
     said = texts(trace(noise(500)), trace(noise(500), at=7.0))
-    assert any("1 gaps, 2.000 s in all" in text for text in said)
+    assert any("1 gap, 2.000 s in all" in text for text in said)
     masked = trace(noise(500))
     masked.data = np.ma.masked_array(masked.data, np.arange(500) // 10 == 20)
-    assert any("1 gaps, 0.100 s in all" in text for text in texts(masked))
+    assert any("1 gap, 0.100 s in all" in text for text in texts(masked))
 
 
 def test_missing_components_mixed_rates_and_stations_without_coordinates_are_told():
@@ -99,7 +99,7 @@ def test_missing_components_mixed_rates_and_stations_without_coordinates_are_tol
     assert "has only E, Z: north missing" in said
     assert "has only Z: north, east missing" in said
     assert said.count("mixed sampling rates: 50, 100 Hz") == 2
-    assert "1 stations have no coordinates: XX.BBB" in said
+    assert "1 station has no coordinates: XX.BBB" in said
     assert missing_components({"1", "2", "3"}) == ""
 
 

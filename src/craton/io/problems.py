@@ -40,6 +40,17 @@ class Problem(NamedTuple):
         return f"{self.where}: {self.text}"
 
 
+def counted(n: int, name: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> counted(1, "gap"), counted(2, "gap")
+    ('1 gap', '2 gaps')
+    """
+    return f"{n} {name}" if n == 1 else f"{n} {name}s"
+
+
 def need_obspy() -> Any:
     """Import ObsPy, which is an extra.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from craton.io.problems import Problem
+from craton.io.problems import Problem, counted
 
 RATES = (1e-6, 1e7)
 """Sampling rates that are taken for real, Hz."""
@@ -189,11 +189,11 @@ def _told(kind: str, found: list[tuple[float, Any]], rate: float, name: str) -> 
         return Problem("warning", kind, text, name)
     total = f"{size.sum():.3f} s in all, the longest {size.max():.3f} s at {when}"
     text = {
-        "gap": f"{n} gaps, {total}",
-        "clock jump": f"{n} gaps that are not a whole number of samples (clock jump), {total}",
-        "overlap": f"{n} overlaps with equal samples, taken once; {total}",
-        "clock jump back": f"{n} overlaps with different samples (clock set back, or two sources), "
-        f"of which the first was kept; {total}",
+        "gap": f"{counted(n, 'gap')}, {total}",
+        "clock jump": f"{counted(n, 'gap')} of no whole number of samples (clock jump), {total}",
+        "overlap": f"{counted(n, 'overlap')} with equal samples, taken once; {total}",
+        "clock jump back": f"{counted(n, 'overlap')} with different samples (clock set back, or "
+        f"two sources), of which the first was kept; {total}",
     }[kind]
     # Cut-outs of events lie days apart; that is no fault of the record.
     harmless = kind == "overlap" or (kind == "gap" and size.min() > 86400)

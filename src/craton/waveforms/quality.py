@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from craton.checks import Finding
+from craton.io.problems import counted
 from craton.io.segments import RATES, join, solid
 from craton.io.waveforms import Waveforms
 
@@ -99,7 +100,7 @@ def _of_channel(rows: list[Any]) -> list[str]:
         told.append(f"keeps one value for {flat:.1f} s: was the channel dead?")
     spikes = sum(spike_samples(d).size for d, _ in parts)
     if spikes:
-        told.append(f"{spikes} spikes of one sample")
+        told.append(f"{counted(spikes, 'spike')} of one sample")
     clipped = sum(clipped_samples(d, low, high) for d, _ in parts)
     if clipped:
         told.append(f"{clipped} samples are clipped (at {low:g} or {high:g})")
@@ -198,7 +199,8 @@ def _of_stations(traces: list[Any], stations: pd.DataFrame | None) -> list[Findi
         known = set(stations["network"].astype(str) + "." + stations["station"].astype(str))
         lost = sorted({f"{t.stats.network}.{t.stats.station}" for t in traces} - known)
         if lost:
-            text = f"{len(lost)} stations have no coordinates: {', '.join(lost[:8])}"
+            have = "has" if len(lost) == 1 else "have"
+            text = f"{counted(len(lost), 'station')} {have} no coordinates: {', '.join(lost[:8])}"
             found.append(Finding("warning", text, "stations"))
     return found
 
