@@ -33,6 +33,14 @@ def test_list_tells_what_can_be_set_in_a_task(craton):
     assert "background=kernel" in said
 
 
+def test_list_tells_what_can_be_set_in_a_stream(craton):
+    """The feed's settings and those of detection, with their meaning."""
+    code, said = craton("list", "stream")
+    assert code == 0 and "Seconds between two looks at files" in said and "  wait = 30.0" in said
+    assert "the peak of a run of scores" in said and "  overlap = 0.5" in said
+    assert ">>>" not in said
+
+
 def test_a_bare_word_is_a_list_of_one(craton):
     quick = ("--set", "candidates=logistic", *QUICK[2:])
     assert craton("run", "table-classification", *quick, "--out", "r")[0] == 0

@@ -137,7 +137,10 @@ def stream(
     settings: Set = None,
     task: TaskFile = None,
 ) -> None:
-    """Run a bundle on a live feed: SeedLink, files that grow, or a replay (--set speed=60)."""
+    """Run a bundle on a live feed: SeedLink, files that grow, or a replay (--set speed=60).
+
+    `craton list stream` tells what can be set.
+    """
     from craton.config import parse_settings
     from craton.serve.live import stream as run_stream
 
@@ -164,6 +167,8 @@ def catalogue(
     """From waveforms to a catalogue: pick, associate, locate, measure, classify.
 
     Needs --set stations=FILE (StationXML for magnitudes). Without bundles nothing trained is used.
+
+    All settings: craton list catalogue.
     """
     from craton.catalogue import make_catalogue
     from craton.config import parse_settings
@@ -249,14 +254,24 @@ def check(
 
 @app.command("list")
 def list_tasks(
-    task: Annotated[str | None, typer.Argument(help="Task whose settings are wanted.")] = None,
+    task: Annotated[
+        str | None, typer.Argument(help="Task, or command, whose settings are wanted.")
+    ] = None,
 ) -> None:
-    """List the tasks, or what can be set in one of them."""
+    """List the tasks, or what can be set in one of them, or in a command such as stream."""
     from craton.task import find_task, task_names
 
-    if task is not None:
-        from craton.console import print_task
+    if task == "catalogue":
+        from craton.console import print_catalogue_settings
 
+        print_catalogue_settings()
+        return
+    if task is not None:
+        from craton.console import COMMANDS, print_command, print_task
+
+        if task in COMMANDS:
+            print_command(task)
+            return
         print_task(find_task(task))
         return
     names = task_names()

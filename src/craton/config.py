@@ -181,8 +181,12 @@ def search_space(config: type[Config]) -> dict[str, dict[str, Any]]:
     return space
 
 
-def build(cls: type[C], values: Mapping[str, Any], *, where: str = "settings") -> C:
+def build(
+    cls: type[C], values: Mapping[str, Any], *, where: str = "settings", also: Iterable[str] = ()
+) -> C:
     """Make a config, turning pydantic's errors into one clear message.
+
+    `also` are settings that could be given as well, taken out before.
 
     Raises
     ------
@@ -198,7 +202,7 @@ def build(cls: type[C], values: Mapping[str, Any], *, where: str = "settings") -
             raise ConfigError(
                 f"there is no setting '{key}'",
                 where=where,
-                fix=nearest(key.split(".")[-1], cls.model_fields),
+                fix=nearest(key.split(".")[-1], {*cls.model_fields, *also}),
             ) from None
         if first["type"] == "missing":
             raise ConfigError(

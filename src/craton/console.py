@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,8 @@ from craton.models.base import about
 from craton.result import BLEND, Result, RunConfig
 from craton.task import Task
 
-ENOUGH_DAYS = 180
-"""Days of a catalogue from which on a forecast with its default windows can be learnt."""
+ENOUGH_DAYS = 60
+"""Days of record from which on a forecast is offered as the next step."""
 
 
 def print_result(result: Result, folder: Path) -> None:
@@ -63,8 +65,6 @@ def print_scores(scores: Sequence[Mapping[str, Any]], level: float = 0.95) -> No
 
 def print_task(task: Task) -> None:
     """Print the settings of a task, of a run, and the models that can be chosen and set."""
-    import inspect
-
     print(f"{task.name}: {task.title}\n")
     print(inspect.getdoc(task.config) or "")
     print("\nSettings of this task (--set NAME=VALUE) and their defaults")
@@ -86,6 +86,22 @@ def print_task(task: Task) -> None:
         print(f"      {values}" if values else "      no settings")
     print(f"\nData in memory (craton.run(..., data=D), craton.predict(BUNDLE, D)): {task.dataset}")
     print(f"Products of craton predict: {', '.join(task.products)}")
+
+
+COMMANDS = {"stream": ("craton.serve.settings:Feed", "craton.detection:Detection")}
+"""Commands that have settings of their own, and the classes of these."""
+
+
+def print_command(name: str) -> None:
+    """Print the settings of a command, with what they mean."""
+    for place in COMMANDS[name]:
+        module, _, kind = place.partition(":")
+        config = getattr(importlib.import_module(module), kind)
+        print((inspect.getdoc(config) or "").split("\n\nExamples\n")[0])
+        print(f"\nSettings of craton {name} (--set NAME=VALUE) and their defaults")
+        for field in config.model_fields.items():
+            print(_setting(*field))
+        print()
 
 
 def _setting(name: str, field: Any) -> str:
@@ -118,7 +134,8 @@ def print_catalogue(found: Any, folder: Path) -> None:
 
     for finding in found.findings:
         if finding.level != "info":
-            print(f"note: {finding.where}: {finding.text}")
+            alarm = finding.level == "warning" and finding.where == "stations"
+            print(f"{'WARNING' if alarm else 'note'}: {finding.where}: {finding.text}")
     for line in found.used:
         print(line)
     print(verdict(found))
@@ -126,15 +143,36 @@ def print_catalogue(found: Any, folder: Path) -> None:
         print(
             f"known answer of the example {'came back' if right else 'DID NOT COME BACK'}: {text}"
         )
-    print(f"report: {folder / 'report.html'} (map, section, picks by station, residuals)")
+    if found.replaced:
+        print(f"an earlier catalogue in {folder} was replaced")
+    pictures = {
+        "map": "map.png" in found.files, "section": "section.png" in found.files,
+        "picks by station": len(found.picks), "residuals": found.picks["residual_s"].notna().any(),
+    }  # fmt: skip
+    shown = ", ".join(name for name, there in pictures.items() if there)
+    print(f"report: {folder / 'report.html'}" + (f" ({shown})" if shown else ""))
     print(f"picks: {folder / 'picks.csv'}")
-    if len(found.events):
-        print(f"events: {folder / 'events.csv'} and {folder / 'events.xml'}")
-        if found.events["magnitude"].notna().any():
-            days = (found.events["time"].max() - found.events["time"].min()).days
-            wants = "" if days >= ENOUGH_DAYS else ", once the record is months long"
-            place = folder / "events.csv"
-            print(f"forecast{wants}: craton run earthquake-forecast --set data={place}")
+    if not len(found.events):
+        return
+    print(f"events: {folder / 'events.csv'} and {folder / 'events.xml'}")
+    if found.events["magnitude"].notna().any():
+        place = folder / "events.csv"
+        ready = found.days >= ENOUGH_DAYS
+        print(f"forecast: craton run earthquake-forecast --set data={place}" if ready
+              else "a forecast wants months of record")  # fmt: skip
+
+
+def print_catalogue_settings() -> None:
+    """Print the settings of the catalogue command."""
+    import inspect
+
+    from craton.catalogue.settings import CatalogueConfig
+
+    print("catalogue: from waveforms to events (a command: craton catalogue WAVEFORMS)\n")
+    print(inspect.getdoc(CatalogueConfig) or "")
+    print("\nSettings (--set NAME=VALUE) and their defaults")
+    for name, setting in CatalogueConfig.model_fields.items():
+        print(_setting(name, setting))
 
 
 def print_streamed(found: Any, path: Path) -> None:

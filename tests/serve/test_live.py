@@ -256,7 +256,7 @@ def test_another_bundle_or_other_settings_are_refused(world, tmp_path):
     (tmp_path / "in").write_bytes(b"".join(packets[:100]))
     craton.stream(BUNDLE, tmp_path / "in", tmp_path / "out", {"speed": "max"})
     before = (tmp_path / "out" / "picks.csv").read_bytes()
-    with pytest.raises(ConfigError, match="another settings"):
+    with pytest.raises(ConfigError, match=r"begun with threshold as it is by default, now 0\.2: "):
         again = {"speed": "max", "threshold": 0.2}
         craton.stream(BUNDLE, tmp_path / "in", tmp_path / "out", again)
     state = json.loads((tmp_path / "out" / "state.json").read_text())
@@ -276,7 +276,8 @@ def test_a_task_that_runs_on_no_feed_says_so(tmp_path):
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"spede": 3}, "spede"), ({"speed": -1}, "backwards"), ({"overlap": 30_000}, "cover"),
+    [({"sped": 3}, r"did you mean 'speed'\? Known: all_components.* wait"),
+     ({"speed": -1}, "backwards"), ({"overlap": 30_000}, "cover"),
      ({"select": "AAA:HHZ"}, "names no channels"), ({"begin": "yesterday-ish"}, "time")],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_one_clear_error(tmp_path, settings, words):

@@ -131,8 +131,9 @@ class Ledger:
             self.commit(header, {})
             return {}
         state = self._read()
-        if state["owner"] != self.owner:
-            self._refuse(state["owner"], new=state.keys() <= {"format", "owner", "written"})
+        if differs := self._differs(state["owner"]):
+            if not state.keys() <= {"format", "owner", "written"}:
+                raise differs
             self.place.unlink()  # nothing was ever done here
             self.rows.unlink(missing_ok=True)
             return self._recover(header)
@@ -163,21 +164,43 @@ class Ledger:
             raise DataError(f"has the format {kind}, {FORMAT} was expected", where=str(self.place))
         return dict(state)
 
-    def _refuse(self, owner: Mapping[str, str], *, new: bool) -> None:
+    def _differs(self, owner: Mapping[str, str]) -> ConfigError | None:
+        """What is said where the folder is of another owner."""
         for name in sorted({*owner, *self.owner}):
-            if owner.get(name) != self.owner.get(name) and not new:
-                raise ConfigError(
-                    f"was begun with another {name} ({owner.get(name)}), not "
-                    f"{self.owner.get(name)}: its picks would be of two kinds",
+            if words := _differs(name, owner.get(name), self.owner.get(name)):
+                return ConfigError(
+                    f"was begun with {words}: its picks would be of two kinds",
                     where=str(self.folder),
                     fix=f"take the {name} that it was begun with, or another folder with --out",
                 )
+        return None
 
     def _unwritable(self, error: OSError) -> DataError:
         return DataError(
             f"cannot be written ({error.strerror or error}); the same command goes on later",
             where=str(self.folder), fix="free some space or choose another place with --out",
         )  # fmt: skip
+
+
+def _differs(name: str, before: str | None, now: str | None) -> str:
+    """What is not the same, in words, if anything; of settings, as JSON, those that differ alone.
+
+    Examples
+    --------
+    >>> _differs("settings", '{"wait": 30.0, "batch": 4}', '{"wait": 30.0, "threshold": 0.3}')
+    'batch=4, now as it is by default, and with threshold as it is by default, now 0.3'
+    """
+    try:
+        old, new = dict(json.loads(before or "")), dict(json.loads(now or ""))
+    except (ValueError, TypeError):
+        return "" if before == now else f"another {name} ({before}), not {now}"
+    words = [
+        (f"{k}={json.dumps(old[k])}" if k in old else f"{k} as it is by default")
+        + f", now {json.dumps(new[k]) if k in new else 'as it is by default'}"
+        for k in sorted({*old, *new})
+        if k not in old or k not in new or old[k] != new[k]
+    ]
+    return ", and with ".join(words)
 
 
 def _to_disk(stream: Any) -> None:

@@ -17,6 +17,7 @@ from craton.io.picks import PICK_COLUMNS, picks_text
 from craton.io.problems import Problem
 from craton.models.neural_picking import NeuralPicker
 from craton.serve.packets import Instrument, instrument
+from craton.serve.settings import Feed
 
 BILLION = 1_000_000_000
 LONGEST_S = 900.0
@@ -186,7 +187,7 @@ def picker_on_feed(loaded: Any, settings: Mapping[str, Any]) -> LivePicks:
     def calibrate(picks: pd.DataFrame, stream: Any) -> pd.DataFrame:
         return with_intervals(picks, stream, loaded.fitted.calibrator, config.threshold)
 
-    chosen = build(Detection, {"threshold": 0.1, **settings}, where="detection")
+    chosen = _detection({"threshold": 0.1, **settings})
     return LivePicks(net, chosen, calibrate)
 
 
@@ -200,4 +201,10 @@ def phasenet_on_feed(net: Any, settings: Mapping[str, Any]) -> LivePicks:
     settings : mapping
         Of `craton.detection.Detection`; by default those in its JSON.
     """
+    _detection(settings)
     return LivePicks(net, Detection.of_seisbench(net.defaults, **settings))
+
+
+def _detection(settings: Mapping[str, Any]) -> Detection:
+    """Settings of detection; of one that is unknown, the nearest of the feed's as well is named."""
+    return build(Detection, settings, where="stream", also=Feed.model_fields)
