@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from craton.config import example, flow, is_pinned
+from craton.io.problems import counted
 from craton.models.base import about
 from craton.result import BLEND, Result, RunConfig
 from craton.task import Task
@@ -88,7 +89,10 @@ def print_task(task: Task) -> None:
     print(f"Products of craton predict: {', '.join(task.products)}")
 
 
-COMMANDS = {"stream": ("craton.serve.settings:Feed", "craton.detection:Detection")}
+COMMANDS = {
+    "stream": ("craton.serve.settings:Feed", "craton.detection:Detection"),
+    "catalogue": ("craton.catalogue.settings:CatalogueConfig",),
+}
 """Commands that have settings of their own, and the classes of these."""
 
 
@@ -162,28 +166,15 @@ def print_catalogue(found: Any, folder: Path) -> None:
               else "a forecast wants months of record")  # fmt: skip
 
 
-def print_catalogue_settings() -> None:
-    """Print the settings of the catalogue command."""
-    import inspect
-
-    from craton.catalogue.settings import CatalogueConfig
-
-    print("catalogue: from waveforms to events (a command: craton catalogue WAVEFORMS)\n")
-    print(inspect.getdoc(CatalogueConfig) or "")
-    print("\nSettings (--set NAME=VALUE) and their defaults")
-    for name, setting in CatalogueConfig.model_fields.items():
-        print(_setting(name, setting))
-
-
 def print_streamed(found: Any, path: Path) -> None:
     """Print how many picks a feed has given, and how many there are with those before."""
     if found.picks == 0 < found.picks_in_all:
-        print(f"nothing new since the last call ({_many(found.picks_in_all, 'pick')} in all, "
+        print(f"nothing new since the last call ({counted(found.picks_in_all, 'pick')} in all, "
               f"in {path})")  # fmt: skip
         return
-    said = _many(found.picks, "pick")
+    said = counted(found.picks, "pick")
     if found.picks < found.picks_in_all:
-        said = f"{_many(found.picks, 'new pick')}, {found.picks_in_all} in all,"
+        said = f"{counted(found.picks, 'new pick')}, {found.picks_in_all} in all,"
     print(f"{said} in {path}, from {found.recorded:.0f} s of record")
 
 
@@ -191,10 +182,6 @@ def print_checks(found: Sequence[Any]) -> None:
     """Print a line a conformance check."""
     for check in found:
         print(f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.seen}")
-
-
-def _many(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _n(value: float | None, sign: str = "") -> str:

@@ -23,7 +23,8 @@ class Detection(Config):
     stacking : {"mean", "max"}
         How the scores of overlapping windows are joined.
     threshold : float
-        A pick is the peak of a run of scores at or above it.
+        A pick is the peak of a run of scores at or above it. A bundle of ``phase-picking`` takes
+        0.1 where none is given.
     thresholds : dict
         Thresholds of single phases, by letter.
     all_components : bool

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from craton.errors import DataError
 from craton.io._miniseed import scan
-from craton.io.problems import Problem, moment
+from craton.io.problems import Problem, counted, moment
 from craton.serve.packets import Instrument, Packet, Tell
 from craton.serve.settings import Feed, Wanted
 
@@ -100,11 +100,7 @@ class Files:
         self, path: Path, feed: Feed, wanted: Wanted, tell: Tell,
         since: Mapping[Instrument, int], state: Mapping[str, Any],
     ) -> None:  # fmt: skip
-        if not path.exists():
-            raise DataError(
-                "there is no such file or folder", where=str(path),
-                fix="check the path; a server is named seedlink://HOST:PORT",
-            )  # fmt: skip
+        _there(path)
         self.path, self.feed, self.wanted, self.tell = path, feed, wanted, tell
         self.pace = 0.0 if feed.speed == "max" else feed.speed
         self.since = {".".join(k): v for k, v in since.items()}
@@ -271,6 +267,39 @@ class Files:
         rows["offset"], rows["length"] = records["offset"] + offset, records["length"]
         keep = takes[inverse] & (rows["end"] > since[inverse]) & (records["samples"] > 0)
         return rows[keep]
+
+
+def glance(path: Path, wanted: Wanted) -> str:
+    """What a look of a second at most finds in files, as one line.
+
+    Raises
+    ------
+    DataError
+        If there is no such path.
+    """
+    _there(path)
+    until, names, begin = time.monotonic() + 1.0, set(), None
+    paths = list(_walk(path))
+    for one in paths:
+        records, _ = scan(_read(one, 0, 1 << 20), str(one))
+        takes = [wanted.takes(n) for n in records["id"].tolist()]
+        records = records[np.array(takes, bool)]
+        if len(records):
+            names |= {".".join(n.split(".")[:2]) for n in records["id"].tolist()}
+            first = int(records["start"].min())
+            begin = first if begin is None else min(begin, first)
+        if time.monotonic() > until:
+            break
+    told = f"{path}: {counted(len(paths), 'file')}, {counted(len(names), 'station')} so far"
+    return told if begin is None else f"{told}, from {np.datetime64(begin, 'ns')!s:.19}"
+
+
+def _there(path: Path) -> None:
+    if not path.exists():
+        raise DataError(
+            "there is no such file or folder", where=str(path),
+            fix="check the path; a server is named seedlink://HOST:PORT",
+        )  # fmt: skip
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -17,9 +17,9 @@ import pandas as pd
 from craton.config import build
 from craton.errors import ConfigError, DataError
 from craton.io.files import atomic
-from craton.io.problems import Problem, need_obspy
+from craton.io.problems import Problem, counted, need_obspy
 from craton.serve.alignment import Aligner
-from craton.serve.files import Files
+from craton.serve.files import Files, glance
 from craton.serve.latency import Latency
 from craton.serve.ledger import Ledger
 from craton.serve.packets import Instrument, Source, instrument, unpack
@@ -143,6 +143,12 @@ def stream(
     values = dict(settings or {})
     own = {k: values.pop(k) for k in list(values) if k in Feed.model_fields}
     feed = build(Feed, own, where="stream")
+    need_obspy()
+    chosen = stations(feed.select)
+    if str(source).startswith(SCHEME):
+        log.info("%s: %s asked for; loads the bundle", source, counted(len(chosen), "station"))
+    else:
+        log.info("%s; loads the bundle", glance(Path(source), Wanted(chosen)))
     live, sha256 = _opened(Path(bundle), values, task)
     owner = {"bundle": sha256, "settings": json.dumps({"wait": feed.wait, **values})}
     with Ledger(Path(out), live.header, owner) as ledger:
@@ -199,7 +205,6 @@ class _Run:
     """One process on one feed."""
 
     def __init__(self, live: Live, feed: Feed, source: str, ledger: Ledger) -> None:
-        need_obspy()
         self.live, self.feed, self.ledger, self.name = live, feed, ledger, source
         self.wanted = Wanted(stations(feed.select))
         settled = {_key(k): v for k, v in ledger.state.get("settled", {}).items()}
