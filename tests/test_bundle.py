@@ -283,3 +283,10 @@ def test_a_manifest_that_json_cannot_hold_leaves_the_old_bundle(tmp_path: Path) 
     with pytest.raises((ValueError, CratonError)):
         bundle.save(path, {"seed": float("nan")}, STATE, "")
     assert bundle.load(path).manifest["seed"] == 1
+
+
+def test_a_folder_that_holds_bundles_names_them(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "manifest.json").write_text("{}")
+    with pytest.raises(BundleError, match="is not a bundle; it holds one, which is one"):
+        bundle.load(tmp_path)

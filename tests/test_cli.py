@@ -41,6 +41,13 @@ def test_list_tells_what_can_be_set_in_a_stream(craton):
     assert ">>>" not in said
 
 
+def test_list_tells_what_can_be_set_in_a_catalogue_and_its_help_says_so(craton):
+    code, said = craton("list", "catalogue")
+    assert code == 0 and "StationXML (with responses" in said and "  chunk_hours = 6.0" in said
+    assert "--set stations=" in said
+    assert "craton list catalogue" in craton("catalogue", "--help")[1]
+
+
 def test_a_bare_word_is_a_list_of_one(craton):
     quick = ("--set", "candidates=logistic", *QUICK[2:])
     assert craton("run", "table-classification", *quick, "--out", "r")[0] == 0

@@ -166,9 +166,7 @@ def load(path: str | Path) -> Bundle:
     if not path.exists():
         raise BundleError("there is no such folder", where=where, fix="check the path")
     if not manifest_path.is_file():
-        raise BundleError(
-            "is not a bundle (no manifest.json)", where=where, fix="name the folder RUN/bundle"
-        )
+        raise _no_bundle(path)
     if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
         raise BundleError("its manifest is too large", where=where)
     manifest = _manifest(manifest_path)
@@ -195,6 +193,20 @@ def load(path: str | Path) -> Bundle:
                 fix="get the bundle from its author again",
             )
     return Bundle(manifest, load_arrays(path / "state.safetensors"), sha256_file(manifest_path))
+
+
+def _no_bundle(path: Path) -> BundleError:
+    """Of a folder without a manifest, and which bundles it holds."""
+    held = sorted(p.parent.name for p in path.glob("*/manifest.json"))
+    if not held:
+        return BundleError(
+            "is not a bundle (no manifest.json)", where=str(path), fix="name the folder RUN/bundle"
+        )
+    which = "which is one" if len(held) == 1 else "which are bundles"
+    return BundleError(
+        f"is not a bundle; it holds {', '.join(held[:8])}, {which}", where=str(path),
+        fix=f"name {path / held[0]}",
+    )  # fmt: skip
 
 
 def _manifest(path: Path) -> dict[str, Any]:

@@ -261,11 +261,6 @@ def list_tasks(
     """List the tasks, or what can be set in one of them, or in a command such as stream."""
     from craton.task import find_task, task_names
 
-    if task == "catalogue":
-        from craton.console import print_catalogue_settings
-
-        print_catalogue_settings()
-        return
     if task is not None:
         from craton.console import COMMANDS, print_command, print_task
 

@@ -22,13 +22,14 @@ from craton.catalogue.picking import joined
 from craton.catalogue.records import Record
 from craton.catalogue.settings import CatalogueConfig
 from craton.catalogue.work import Work
-from craton.catalogue.writing import UNSIZED, write_tables
+from craton.catalogue.writing import UNSIZED, verdict, write_tables
 from craton.checks import Finding
 from craton.data import seismic_records
 from craton.data.seismic_records import write_example
 from craton.errors import ConfigError, DataError
 from craton.io.catalog import read_catalog
 from craton.io.picks import read_events, read_picks
+from craton.io.stations import read_inventory
 from craton.models.associators import table_of
 from craton.models.physics.seismograms import noise_waves
 
@@ -266,8 +267,10 @@ def test_without_stations_picks_alone_are_written(world, tmp_path):
     assert len(found.picks) > 5 and len(found.events) == 0
     assert any("no list of stations" in f.text for f in found.findings)
     assert (tmp_path / "section.svg").exists() and not (tmp_path / "map.svg").exists()
-    assert (tmp_path / "events.csv").read_text().count("\n") == 1
-    obspy.read_events(str(tmp_path / "events.xml"), format="QUAKEML")
+    assert {p.name for p in tmp_path.iterdir()} == set(found.files) == {
+        "picks.csv", "report.html", "provenance.json", "section.svg", "section.png"
+    }  # fmt: skip
+    assert verdict(found).startswith("Picks alone were written: ")
 
 
 def test_two_stations_locate_nothing_and_say_so(world, tmp_path):
@@ -424,13 +427,29 @@ def test_a_bundle_of_another_task_is_refused(world, tmp_path):
 @pytest.mark.parametrize("settings, error", [
     ({"stations": "no-such-file.xml"}, DataError),
     ({"start": "2021-01-01"}, DataError),
+    ({"start": "yesterday"}, DataError),
+    ({"stations": str(PICKER / "MODEL_CARD.md")}, DataError),
     ({"start": "2020-01-02", "end": "2020-01-01"}, DataError),
     ({"station": "NONE"}, DataError),
     ({"no_such": 1}, ConfigError),
-], ids=["stations", "time", "order", "name", "setting"])  # fmt: skip
+], ids=["stations", "time", "no time", "columns", "order", "name", "setting"])  # fmt: skip
 def test_what_cannot_be_done_is_one_clear_error(world, tmp_path, settings, error):
+    """It is found before anything is picked, and leaves no folder behind."""
     with pytest.raises(error):
-        make_catalogue(world.waveforms, tmp_path, settings)
+        make_catalogue(world.waveforms, tmp_path / "out", settings)
+    assert not (tmp_path / "out").exists()
+    if "station" not in settings and settings != {"start": "2021-01-01"}:
+        with pytest.raises(error):  # nor is the example written
+            make_catalogue(None, tmp_path / "out", settings)
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_selection_of_nothing_names_the_setting_and_what_there_is(world, tmp_path):
+    with pytest.raises(DataError, match=r"station='sta.csv' selects none of the 7 stations "
+                                        r"\(S00, S01, .*did you mean stations="):  # fmt: skip
+        make_catalogue(world.waveforms, tmp_path / "out", {"station": "sta.csv"})
+    with pytest.raises(DataError, match="the waveforms run from 2020-01-01 00:00:00 to 2020"):
+        make_catalogue(world.waveforms, tmp_path / "out", {"start": "2021-01-01"})
 
 
 def test_damaged_records_are_named_and_survived(world, made, tmp_path):
@@ -496,7 +515,52 @@ def test_the_command_runs_and_tells_what_was_used(craton, world, tmp_path):
     code, said = craton("catalogue", world.waveforms, "--out", tmp_path / "c", *given)
     assert code == 0, said
     assert "nothing trained" in said and "Hutton and Boore 1987" in said
-    assert "earthquake-forecast --set data=" in said
+    assert "a forecast wants months of record" in said and "earthquake-forecast" not in said
+    assert "(map, section, picks by station, residuals)" in said and "replaced" not in said
+    (tmp_path / "c" / UNSIZED).write_text("of the first")
+    (tmp_path / "c" / "mine.txt").write_text("stays")
+    (tmp_path / "c" / "map.txt").write_text("stays")
+    code, said = craton("catalogue", world.waveforms, "--out", tmp_path / "c", given[1])
+    assert code == 0, said
+    assert "an earlier catalogue in " in said and "events:" not in said and "0 events" not in said
+    assert "Picks alone were written" in said and "(section, picks by station)" in said
+    left = {p.name for p in (tmp_path / "c").iterdir()}
+    assert {"mine.txt", "map.txt", "section.png"} <= left
+    assert not left & {UNSIZED, "map.png", "map.svg", "events.csv", "events.xml", "amplitudes.csv"}
+
+
+def test_a_list_of_stations_without_elevations_is_a_warning_in_capitals(craton, world, tmp_path):
+    rows = [f"SY,{s.code},{s.latitude},{s.longitude},{s.elevation}"
+            for s in read_inventory(world.stations)[0]]  # fmt: skip
+    (tmp_path / "s.csv").write_text("Network,Station,Lat,Lon,Hoehe\n" + "\n".join(rows))
+    end = world.events["time"].iloc[1] + pd.Timedelta("60s")
+    given = [f"--set=stations={tmp_path / 's.csv'}", f"--set=end={end.isoformat()}"]
+    code, said = craton("catalogue", world.waveforms, "--out", tmp_path / "c", *given)
+    assert code == 0, said
+    assert ("WARNING: stations: s.csv: column 'Hoehe' was not understood; no elevation: 0 m was "
+            f"taken for {len(rows)} stations") in said  # fmt: skip
+
+
+def test_rates_that_are_not_the_nets_are_one_note():
+    slow = [Finding("info", "50 Hz is brought to the 100 Hz of the net", f"XX.{s}..HH")
+            for s in "ABA"]  # fmt: skip
+    other = Finding("warning", "1 gap", "XX.A..HHZ")
+    assert module._brought([*slow, other]) == [
+        other, Finding("note", "50 Hz is brought to the 100 Hz of the net: XX.A, XX.B", "waveforms")
+    ]  # fmt: skip
+
+
+def test_pieces_of_slides_and_false_events_add_up(world):
+    real = world.events[world.events["kind"] != "surface"]
+    last = real.iloc[-1:]
+    slide = last.assign(time=last["time"] + pd.Timedelta("1h"), kind="surface")
+    late = [slide.assign(time=slide["time"] + pd.Timedelta(s, "s")) for s in (5, 15)]
+    stray = real.iloc[:1].assign(time=real["time"].iloc[0] + pd.Timedelta("30s"))
+    found = pd.concat([real, *late, stray], ignore_index=True)
+    said = answer(found, pd.concat([real, slide], ignore_index=True))
+    assert said[0][0].startswith(f"{len(real)} of {len(real)} ")
+    assert said[1] == ("1 false event, at most a fifth; 2 more are pieces of 1 slide, which has no "
+                       "phases to locate by", True)  # fmt: skip
 
 
 @pytest.mark.realdata

@@ -34,13 +34,14 @@ from craton.catalogue.measuring import (
     with_types,
 )
 from craton.catalogue.picking import Picker, joined, pick_part, picker_of
-from craton.catalogue.records import Record
+from craton.catalogue.records import Record, selection_of
 from craton.catalogue.settings import CatalogueConfig
 from craton.catalogue.work import Work
 from craton.catalogue.writing import UNSIZED, write_catalogue
 from craton.checks import Finding
 from craton.config import build
 from craton.data.registry import locate
+from craton.io.problems import counted
 from craton.io.stations import read_inventory, read_stations, sites
 from craton.models.physics.local_magnitude import HUTTON_BOORE
 from craton.provenance import sha256_file, sha256_text
@@ -68,6 +69,12 @@ class Catalogue:
         Picker, associator, magnitude and classifier in words.
     answer : list of (str, bool)
         Of the example: what came back of what is known.
+    days : float
+        Length of the record.
+    files : list of str
+        Names of what was written.
+    replaced : bool
+        Whether an earlier catalogue lay in the folder.
     """
 
     events: pd.DataFrame
@@ -77,6 +84,9 @@ class Catalogue:
     findings: list[Finding]
     used: list[str]
     answer: list[tuple[str, bool]] = field(default_factory=list)
+    days: float = 0.0
+    files: list[str] = field(default_factory=list)
+    replaced: bool = False
 
 
 def make_catalogue(
@@ -123,6 +133,9 @@ def make_catalogue(
     """
     folder = Path(out)
     config = build(CatalogueConfig, dict(settings or {}))
+    selection_of(config)
+    listed = _listed(config.stations)
+    tools = picker_of(picker, config.threshold), associator_of(associator, config), types_of(types)
     example = None
     if waveforms is None:
         from craton.catalogue.example import example_in
@@ -131,11 +144,11 @@ def make_catalogue(
         example = example_in(folder / "example", config.velocity_model)
         waveforms = example.waveforms
         config = config.model_copy(update={"stations": str(example.stations)})
-    tools = picker_of(picker, config.threshold), associator_of(associator, config), types_of(types)
+        listed = _listed(config.stations)
     path = locate(waveforms).path
     progress(0, 1, "looking at the waveforms")
     record = Record.of(path, config)
-    made = _made(record, config, tools, Work(folder / ".work"), progress)
+    made = _made(record, listed, tools, Work(folder / ".work"), progress)
     if example is not None:
         from craton.catalogue.example import answer
 
@@ -147,28 +160,28 @@ def make_catalogue(
 
 
 def _made(
-    record: Record, config: CatalogueConfig, tools: tuple[Picker, Associator, Types | None],
+    record: Record, listed: Listed | None, tools: tuple[Picker, Associator, Types | None],
     work: Work, progress: Progress,
 ) -> Catalogue:  # fmt: skip
-    picker, associator, types = tools
+    config, (picker, associator, types) = record.config, tools
     files = _state(record)
     picks, findings = _picks(record, picker, work, files, progress)
-    stations, inventory, told = _stations(record, config)
+    stations, inventory, told = _stations(record, listed)
     findings += told + [Finding("warning", line, "picker") for line in picker.cautions]
     used = [f"picks: {picker.name}"]
     if stations is None or not len(picks):
         return Catalogue(no_events(), unowned(picks), _no_amplitudes(), stations,
                          _gathered(findings), used)  # fmt: skip
     if len(stations) < FEWEST_STATIONS:
-        text = f"{len(stations)} stations have waveforms and coordinates; to locate, "\
+        text = f"waveforms and coordinates: {counted(len(stations), 'station')}; to locate, "\
                f"{FEWEST_STATIONS} stations are needed"  # fmt: skip
         findings.append(Finding("warning", text, "stations"))
     progress(0, 1, "associating and locating")
     keys = ["network", "station"]
     known = pd.MultiIndex.from_frame(stations[keys])
-    listed = pd.MultiIndex.from_frame(picks[keys]).isin(known)
-    events, mine = associated(picks[listed].reset_index(drop=True), stations, associator, config)
-    picks = pd.concat([mine, unowned(picks[~listed])], ignore_index=True)
+    placed = pd.MultiIndex.from_frame(picks[keys]).isin(known)
+    events, mine = associated(picks[placed].reset_index(drop=True), stations, associator, config)
+    picks = pd.concat([mine, unowned(picks[~placed])], ignore_index=True)
     picks = picks.sort_values("time", kind="stable").reset_index(drop=True)
     used.append(f"events: {associator.name}, travel times of {associator.table.name}")
     if associator.loaded is not None:
@@ -208,7 +221,27 @@ def _picks(
         done, said = work.step(key, partial(pick_part, record, part, picker))
         frames.append(done["picks"])
         findings += said
-    return joined(frames), findings
+    return joined(frames), _brought(findings)
+
+
+def _brought(findings: list[Finding]) -> list[Finding]:
+    """Findings, those of other sampling rates as one note a rate.
+
+    Examples
+    --------
+    >>> slow = [Finding("info", "50 Hz is brought to 100 Hz", name) for name in ("XX.A", "XX.B")]
+    >>> [(f.level, f.text) for f in _brought(slow)]
+    [('note', '50 Hz is brought to 100 Hz: XX.A, XX.B')]
+    """
+    rates: dict[str, list[str]] = {}
+    for f in findings:
+        if " Hz is brought to " in f.text:
+            rates.setdefault(f.text, []).append(f.where)
+    rest = [f for f in findings if f.text not in rates]
+    for text, names in rates.items():
+        told = ", ".join(sorted({".".join(n.split(".")[:2]) for n in names})[:8])
+        rest.append(Finding("note", f"{text}: {told}", "waveforms"))
+    return rest
 
 
 def _groups(events: pd.DataFrame, hours: float) -> list[pd.DataFrame]:
@@ -222,30 +255,42 @@ def _together(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
 
 
+Listed = tuple[pd.DataFrame, Any]
+
+
+def _listed(stations: str | None) -> Listed | None:
+    """Sites of a list of stations, and the inventory if it is one."""
+    if stations is None:
+        return None
+    path = locate(stations).path
+    xml = path.name.lower().removesuffix(".gz").endswith(("xml", "stationxml"))
+    return sites(read_stations(path)), read_inventory(path) if xml else None
+
+
 def _stations(
-    record: Record, config: CatalogueConfig
+    record: Record, listed: Listed | None
 ) -> tuple[pd.DataFrame | None, Any, list[Finding]]:
-    """Stations and their inventory, and what they lack."""
-    if config.stations is None:
+    """Stations that have waveforms, and their inventory, and what they lack."""
+    if listed is None:
         text = "no list of stations was given: picks alone are written, nothing can be located "\
                "(--set stations=FILE, StationXML or CSV)"  # fmt: skip
         return None, None, [Finding("warning", text, "stations")]
-    path = locate(config.stations).path
-    table = read_stations(path)
-    places = sites(table)
-    findings = [Finding(p.level, p.text, p.where) for p in places.attrs["problems"]]
+    places, inventory = listed
+    findings = [
+        Finding(p.level, f"{Path(p.where).name}: {p.text}", "stations")
+        for p in places.attrs["problems"]
+    ]
     have = set(zip(record.contents["network"], record.contents["station"], strict=True))
     places["network"] = _networks(places, have)
     know = set(zip(places["network"], places["station"], strict=True))
     if lost := sorted(".".join(k) for k in have - know):
-        text = f"{len(lost)} stations with waveforms are not in the list: {', '.join(lost[:8])}; "\
-               "their picks are written, but locate nothing"  # fmt: skip
+        text = f"{counted(len(lost), 'station')} with waveforms, but not in the list: "\
+               f"{', '.join(lost[:8])}; such picks are written, but locate nothing"  # fmt: skip
         findings.append(Finding("warning", text, "stations"))
     if silent := sorted(".".join(k) for k in know - have):
-        text = f"{len(silent)} stations of the list have no waveforms: {', '.join(silent[:8])}"
+        text = f"without waveforms: {counted(len(silent), 'station')} of the list: "\
+               f"{', '.join(silent[:8])}"  # fmt: skip
         findings.append(Finding("info", text, "stations"))
-    xml = path.name.lower().removesuffix(".gz").endswith(("xml", "stationxml"))
-    inventory = read_inventory(path) if xml else None
     here = np.array([k in have for k in zip(places["network"], places["station"], strict=True)])
     return places[here].reset_index(drop=True) if here.any() else None, inventory, findings
 

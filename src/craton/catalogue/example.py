@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from craton.data.seismic_records import Example, write_example
+from craton.io.problems import counted
 from craton.models.associators import table_of
 from craton.models.event_matching import match
 
@@ -37,12 +39,12 @@ def answer(found: pd.DataFrame, known: pd.DataFrame) -> list[tuple[str, bool]]:
     i, j, off = match(t, y, x, u, v, w, SECONDS, KM)
     slides = known.loc[known["kind"] == "surface", "time"].to_numpy("datetime64[ns]")
     after = t[:, None] - slides.astype(np.int64) / 1e9
-    of_slide = ((after > -2) & (after < CODA_S)).any(axis=1)
-    false = int((~of_slide & ~np.isin(np.arange(len(t)), i)).sum())
+    of_slide = (after > -2) & (after < CODA_S) & ~np.isin(np.arange(len(t)), i)[:, None]
+    false = len(t) - len(i) - int(of_slide.any(axis=1).sum())
     said = [
         (f"{len(i)} of {len(real)} earthquakes and blasts were found, at least 80 %",
          len(i) >= 0.8 * len(real)),
-        (f"{false} events are of nothing that happened, at most a fifth",
+        (f"{counted(false, 'false event')}, at most a fifth{_pieces(of_slide)}",
          false <= 0.2 * max(len(real), 1)),
     ]  # fmt: skip
     if not len(i):
@@ -55,3 +57,19 @@ def answer(found: pd.DataFrame, known: pd.DataFrame) -> list[tuple[str, bool]]:
         text = f"the median magnitude is off by {spread:.2f}, at most 0.2"
         said.append((text, spread <= 0.2))
     return said
+
+
+def _pieces(of_slide: NDArray[np.bool_]) -> str:
+    """How many events are pieces of how many slides.
+
+    Examples
+    --------
+    >>> _pieces(np.array([[True, False], [True, False], [False, False]]))
+    '; 2 more are pieces of 1 slide, which has no phases to locate by'
+    """
+    n, slides = int(of_slide.any(axis=1).sum()), int(of_slide.any(axis=0).sum())
+    if not n:
+        return ""
+    are = "is a piece" if n == 1 else "are pieces"
+    have = "has" if slides == 1 else "have"
+    return f"; {n} more {are} of {counted(slides, 'slide')}, which {have} no phases to locate by"

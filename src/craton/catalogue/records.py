@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import pandas as pd
 from craton.catalogue.settings import CatalogueConfig
 from craton.errors import DataError
 from craton.io.pieces import read_listed
-from craton.io.problems import moment, need_obspy
+from craton.io.problems import counted, moment, need_obspy
 from craton.io.segments import join
 from craton.io.waveforms import Selection, Waveforms, waveform_contents
 
@@ -55,8 +56,13 @@ class Record:
         DataError
             If nothing can be used.
         """
-        found = waveform_contents(path, _selection(config))
+        try:
+            found = waveform_contents(path, selection_of(config))
+        except DataError:  # an archive whose names tell that it has nothing of the selection
+            _of_selection(path, config)
+            raise
         if not len(found):
+            _of_selection(path, config)
             told = "; ".join(str(p) for p in found.attrs["problems"][:3]) or "nothing is selected"
             raise DataError(
                 f"there are no waveforms ({told})", where=str(path),
@@ -108,7 +114,14 @@ class Record:
         return Waveforms(obspy.Stream(segments), problems + more)
 
 
-def _selection(config: CatalogueConfig) -> Selection:
+def selection_of(config: CatalogueConfig) -> Selection:
+    """Which waveforms the settings take.
+
+    Raises
+    ------
+    DataError
+        If start or end is no time, or they are exchanged.
+    """
     start, end = (
         None if said is None else moment(said, name)
         for said, name in ((config.start, "start"), (config.end, "end"))
@@ -116,3 +129,32 @@ def _selection(config: CatalogueConfig) -> Selection:
     if start is not None and end is not None and start >= end:
         raise DataError(f"the start {start} is not before the end {end}", fix="exchange them")
     return Selection(config.network, config.station, channel=config.channel, start=start, end=end)
+
+
+def _of_selection(path: Path, config: CatalogueConfig) -> None:
+    """Raise a DataError where it is the settings that leave nothing of the waveforms.
+
+    Raises
+    ------
+    DataError
+        Naming the setting and what there is.
+    """
+    every = waveform_contents(path)
+    if not len(every):
+        return
+    for key in ("network", "station", "channel"):
+        names, said = sorted(set(every[key])), getattr(config, key)
+        if any(fnmatchcase(n, p.strip()) for n in names for p in said.split(",")):
+            continue
+        raise DataError(
+            f"{key}={said!r} selects none of the {counted(len(names), key)} "
+            f"({', '.join(names[:4])}{', ...' if len(names) > 4 else ''})", where=str(path),
+            fix="did you mean stations=?" if key == "station" and config.stations is None
+            else f"name one of them, or leave {key} out",
+        )  # fmt: skip
+    first, last = str(every["start"].min())[:19], str(every["end"].max())[:19]
+    raise DataError(
+        f"nothing is selected; the waveforms run from {first} to {last}",
+        where=str(path),
+        fix="set start and end within, and names that go together",
+    )

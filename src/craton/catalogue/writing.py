@@ -14,6 +14,7 @@ from craton.catalogue.events import away, places_of, travel
 from craton.catalogue.records import Part, Record
 from craton.io.files import atomic
 from craton.io.picks import PICK_COLUMNS, write_events, write_picks
+from craton.io.problems import counted
 from craton.models.physics.onsets import bandpass
 from craton.models.physics.travel_times import TravelTimes
 from craton.report.catalogue import BusyMinute, sections
@@ -34,12 +35,24 @@ REFERENCES = (
 
 
 def write_catalogue(made: Catalogue, record: Record, tools: tuple[Any, ...], folder: Path) -> None:
-    """Write all files, each whole or not at all."""
+    """Write all files, each whole or not at all, and remove those of a catalogue before it.
+
+    Without stations only picks, report, section and provenance are written. Afterwards `made` says
+    what was written, and whether it took the place of another.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    write_tables(made.events, made.picks, folder)
-    with atomic(folder / "amplitudes.csv") as part:
-        made.amplitudes.to_csv(part, index=False)
+    made.replaced = _is_catalogue(folder / "provenance.json")
+    made.days = float((record.span[1] - record.span[0]) / np.timedelta64(1, "D"))
+    made.files = ["picks.csv", "report.html", "provenance.json"]
+    if made.stations is None:
+        write_own_picks(made.picks, folder)
+    else:
+        made.files += ["amplitudes.csv", "map.svg", "map.png"]
+        made.files += write_tables(made.events, made.picks, folder)
+        with atomic(folder / "amplitudes.csv") as part:
+            made.amplitudes.to_csv(part, index=False)
     minute = busiest_minute(made, record, tools[1].table)
+    made.files += [] if minute is None else ["section.svg", "section.png"]
     parts = sections(made.events, made.picks, made.stations, minute, folder, made.answer)
     html = page("Catalogue of continuous waveforms", verdict(made), _facts(made, record), parts,
                 made.findings, REFERENCES)  # fmt: skip
@@ -47,23 +60,45 @@ def write_catalogue(made: Catalogue, record: Record, tools: tuple[Any, ...], fol
         part.write_text(html, encoding="utf-8")
     with atomic(folder / "provenance.json") as part:
         part.write_text(json.dumps(_provenance(made, record, tools), indent=1), encoding="utf-8")
+    for name in set(FILES if made.replaced else ()) - set(made.files):
+        (folder / name).unlink(missing_ok=True)
 
 
 UNSIZED = "events-without-magnitude.csv"
+FILES = (
+    "events.csv", "events.xml", UNSIZED, "picks.csv", "amplitudes.csv", "map.svg", "map.png",
+    "section.svg", "section.png", "report.html", "provenance.json",
+)  # fmt: skip
+"""All that a catalogue may leave in its folder."""
 
 
-def write_tables(events: pd.DataFrame, picks: pd.DataFrame, folder: Path) -> None:
-    """Write ``picks.csv``, ``events.csv`` and ``events.xml``.
+def _is_catalogue(provenance: Path) -> bool:
+    """Whether this command has written the file."""
+    try:
+        return {"waveforms", "used"} <= set(json.loads(provenance.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
+
+
+def write_own_picks(picks: pd.DataFrame, folder: Path) -> None:
+    """Write ``picks.csv``."""
+    rest = ["event_id", "phase_used", "residual_s", "distance_km", "azimuth_deg"]
+    write_picks(picks[[*PICK_COLUMNS, *rest]], folder / "picks.csv")
+
+
+def write_tables(events: pd.DataFrame, picks: pd.DataFrame, folder: Path) -> list[str]:
+    """Write ``picks.csv``, ``events.csv`` and ``events.xml``; give the names of those of events.
 
     Where some events have a magnitude and others none, those without are set apart in a file of
     their own, because a catalogue with holes is taken by no program that forecasts.
     """
-    rest = ["event_id", "phase_used", "residual_s", "distance_km", "azimuth_deg"]
-    write_picks(picks[[*PICK_COLUMNS, *rest]], folder / "picks.csv")
+    write_own_picks(picks, folder)
+    names = ["events.csv", "events.xml"]
     sized = events["magnitude"].notna()
     (folder / UNSIZED).unlink(missing_ok=True)
     if sized.any() and not sized.all():
         write_events(events[~sized], folder / UNSIZED)
+        names.append(UNSIZED)
         events = events[sized].reset_index(drop=True)
     write_events(events, folder / "events.csv")
     # picks of no event would make an event without an origin, which no catalogue takes
@@ -71,20 +106,27 @@ def write_tables(events: pd.DataFrame, picks: pd.DataFrame, folder: Path) -> Non
     owned = picks[picks["event_id"].isin(number.index)]
     owned = owned.assign(event=owned["event_id"].map(number).astype(int))
     write_events(events, folder / "events.xml", owned)
+    return names
 
 
 def verdict(made: Catalogue) -> str:
     """One sentence with the numbers."""
     n, sized = len(made.events), int(made.events["magnitude"].notna().sum())
+    picks = counted(len(made.picks), "pick")
+    if made.stations is None:
+        names = made.picks.groupby(["network", "station"]).ngroups
+        return f"Picks alone were written: {picks} of {counted(names, 'station')}, not located."
     mine = int((made.picks["event_id"] != "").sum())
-    said = f"{n} events, {sized} of them with a magnitude, of {len(made.picks)} picks, of which "
-    return f"{said}{mine} belong to an event."
+    said = f"{counted(n, 'event')}, {sized} with a magnitude, of {picks}, of which "
+    return f"{said}{mine} {'belongs' if mine == 1 else 'belong'} to an event."
 
 
 def _facts(made: Catalogue, record: Record) -> list[tuple[str, str]]:
     first, last = (np.datetime_as_string(t, "s") for t in record.span)
     names = record.contents.groupby(["network", "station"]).ngroups
-    facts = [("Waveforms", f"{record.path.name}, {names} stations, {first} to {last} UTC")]
+    facts = [
+        ("Waveforms", f"{record.path.name}, {counted(names, 'station')}, {first} to {last} UTC")
+    ]
     for line in made.used:
         name, _, text = line.partition(": ")
         facts.append((name.capitalize(), text))
