@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,6 +28,7 @@ def minute(event="ev"):
     t = np.arange(600) / 10
     shown = picks().assign(name=lambda p: p["network"] + "." + p["station"])
     shown["mine"] = shown["event"] == 0
+    shown["other"] = np.arange(len(shown)) == 5
     curves = {"P": (np.array([0.0, 40.0]), np.array([5.0, 12.0]))} if event else {}
     return report.BusyMinute(
         np.datetime64("2020-01-01T00:00:00"), [t, t, t], [np.sin(t), 5 * np.sin(t), np.zeros(600)],
@@ -46,6 +49,27 @@ def test_the_section_names_each_station_and_its_event(event):
     at = sorted(t.get_position()[1] for t in ax.texts)
     assert min(np.diff(at)) > 0.5  # names do not lie on each other
     assert ax.get_xlim() == (0, 60)
+    fig.canvas.draw()
+    boxes = sorted((t.get_window_extent() for t in ax.texts), key=lambda b: b.y0)
+    assert all(a.y1 < b.y0 + 2 for a, b in pairwise(boxes))
+
+
+def test_picks_of_the_event_of_another_and_of_none_look_different():
+    ax = report.section(minute()).axes[0]
+    upright = [n for n in ax.lines if len(n.get_xdata()) == 2 and np.ptp(n.get_xdata()) == 0]
+    styles = [(n.get_linestyle(), n.get_linewidth() > 1) for n in upright]
+    assert sorted(styles) == [("-", False)] + [("-", True)] * 4 + [(":", False)]
+
+
+def test_the_scale_bar_is_as_long_as_it_says():
+    stations = pd.DataFrame({"network": "XX", "station": ["A", "B"], "latitude": [60.0, 60.0],
+                             "longitude": [7.0, 8.0]})  # fmt: skip
+    fig = report.event_map(pd.DataFrame(columns=[
+        "longitude", "latitude", "east_error_km", "north_error_km", "correlation", "magnitude",
+        "depth_km"], dtype=float), stations, picks())  # fmt: skip
+    assert "10 km" in texts(fig)  # 55.6 km / 5 = 11.1
+    bar = next(n for n in fig.axes[0].lines if n.get_linewidth() == 2.0)
+    assert np.ptp(bar.get_xdata()) * 111.19 * 0.5 == pytest.approx(10.0, rel=1e-3)
 
 
 def test_the_map_has_an_ellipse_for_each_event_with_one_and_all_stations():
@@ -64,7 +88,7 @@ def test_the_map_has_an_ellipse_for_each_event_with_one_and_all_stations():
     assert np.ptp(outlines[0].get_ydata()) == pytest.approx(2 * 2.0 * half, rel=1e-3)
     wide = 2 * half / np.cos(np.radians(46.0))
     assert np.ptp(outlines[0].get_xdata()) == pytest.approx(wide, rel=1e-3)
-    assert {"A0", "B", "station without pick"} <= set(texts(fig))
+    assert {"A0", "B", "station without pick", "90 % ellipse"} <= set(texts(fig))
 
 
 def test_bars_count_the_picks():

@@ -173,7 +173,8 @@ def busiest_minute(made: Catalogue, record: Record, table: TravelTimes) -> BusyM
         return None
     number = -2 if event is None else int(own.mode().iloc[0])
     mine = inside["event"] == number if event is not None else True
-    shown = inside.assign(name=inside["network"] + "." + inside["station"], mine=mine)
+    name = inside["network"] + "." + inside["station"]
+    shown = inside.assign(name=name, mine=mine, other=(inside["event"] >= 0) & ~np.asarray(mine))
     curves = {}
     if event is not None:
         reach = np.linspace(0.0, float(distance[kept].max()) * 1.05 + 1.0, 80)
@@ -182,7 +183,7 @@ def busiest_minute(made: Catalogue, record: Record, table: TravelTimes) -> BusyM
             curves[phase] = reach, begin + travel(table, phase, reach, event["depth_km"], 0.0)
     return BusyMinute(
         start, seconds, waves, [".".join(names[k]) for k in kept], distance[kept],
-        shown[["name", "phase", "time", "mine"]], curves,
+        shown[["name", "phase", "time", "mine", "other"]], curves,
         "" if event is None else str(event["event_id"]),
     )  # fmt: skip
 

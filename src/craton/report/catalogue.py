@@ -40,7 +40,7 @@ class BusyMinute:
     distance : ndarray, shape (trace,)
         km from the event, or the number of the station where there is none.
     picks : pandas.DataFrame
-        ``name, phase, time`` and ``mine``: whether they are the event's.
+        ``name, phase, time``, ``mine``: whether they are the event's, ``other``: another's.
     curves : dict
         Phase to arrays of distance (km) and time (s from the start); empty without an event.
     event : str
@@ -74,10 +74,13 @@ def event_map(events: pd.DataFrame, stations: pd.DataFrame, picks: pd.DataFrame)
             ax.annotate(str(row.station), (row.longitude, row.latitude), xytext=(4, 3),
                         textcoords="offset points", fontsize=7.5, alpha=0.7)  # fmt: skip
     names = ["latitude", "longitude", "east_error_km", "north_error_km", "correlation"]
+    drawn = False
     for shape in events[names].to_numpy(float):
         if np.isfinite(shape).all() and max(shape[2:4]) < FAR_OFF_KM:
             outline = error_ellipse(*shape)
-            ax.plot(outline[:, 0], outline[:, 1], color="black", linewidth=0.7, alpha=0.5)
+            ax.plot(outline[:, 0], outline[:, 1], color="black", linewidth=0.7, alpha=0.5,
+                    label=None if drawn else "90 % ellipse")  # fmt: skip
+            drawn = True
     if len(events):
         size = events["magnitude"].to_numpy(float)
         size = 14 + 26 * np.clip(np.nan_to_num(size, nan=0.5), 0, 5)
@@ -87,10 +90,26 @@ def event_map(events: pd.DataFrame, stations: pd.DataFrame, picks: pd.DataFrame)
             label="event, by magnitude",
         )  # fmt: skip
         fig.colorbar(dots, ax=ax, label="depth (km)", shrink=0.85)
+    _scale_bar(ax, 111.19 * slim)
     ax.set_aspect(1 / slim, adjustable="datalim")
     ax.set(xlabel="longitude (degrees east)", ylabel="latitude (degrees north)")
-    fig.legend(loc="outside upper center", ncols=3, frameon=False)
+    fig.legend(loc="outside upper center", ncols=4, frameon=False)
     return fig
+
+
+def _scale_bar(ax: Any, km_a_degree: float) -> None:
+    """A bar below all that is drawn, of 1, 2 or 5 km times a power of ten."""
+    box = ax.dataLim
+    if not box.width > 0:
+        return
+    wanted = box.width * km_a_degree / 5
+    unit = 10.0 ** np.floor(np.log10(wanted))
+    length = unit * max(k for k in (1, 2, 5) if k * unit <= wanted * (1 + 1e-9))
+    y = box.y0 - 0.06 * max(box.height, 0.1 * box.width)
+    x = [box.x0, box.x0 + length / km_a_degree]
+    ax.plot(x, [y, y], color="black", linewidth=2.0, solid_capstyle="butt")
+    ax.annotate(f"{length:g} km", (float(np.mean(x)), y), xytext=(0, 3), ha="center",
+                textcoords="offset points", fontsize=8)  # fmt: skip
 
 
 def section(minute: BusyMinute) -> Any:
@@ -107,19 +126,22 @@ def section(minute: BusyMinute) -> Any:
         ax.plot(minute.seconds[k], y + gain * wave / peak, color="black", linewidth=0.5, alpha=0.75)
         own = minute.picks[minute.picks["name"] == minute.names[k]]
         at = (own["time"].to_numpy() - minute.start) / np.timedelta64(1, "s")
-        for t, phase, mine in zip(at, own["phase"], own["mine"], strict=True):
+        kinds = zip(at, own["phase"], own["mine"], own["other"], strict=True)
+        for t, phase, mine, other in kinds:
             colour = PHASE_COLOURS.get(str(phase)[:1], "0.5")
-            ax.plot([t, t], [y - gain, y + gain], color=colour, linewidth=1.8 if mine else 1.0,
-                    linestyle="-" if mine else ":")  # fmt: skip
-    for y, k in zip(_apart(d, 0.03 * reach), order, strict=True):
+            ax.plot([t, t], [y - gain, y + gain], color=colour, linewidth=1.8 if mine else 0.9,
+                    linestyle="-" if mine or other else ":")  # fmt: skip
+    # a line of text is 10 points high; 70 points are left for the axis and the legend
+    line = 10.0 / (72.0 * height - 70.0) * (float(np.ptp(d)) + 3.2 * gain)
+    for y, k in zip(_apart(d, line), order, strict=True):
         ax.text(60.4, y, minute.names[k], va="center", fontsize=8)
     for phase, (x, t) in minute.curves.items():
         ax.plot(t, x, color=PHASE_COLOURS[phase], linewidth=1.0, alpha=0.7, linestyle="--")
     for phase, colour in PHASE_COLOURS.items():
         ax.plot([], [], color=colour, linewidth=1.8, label=f"{phase} pick")
     if minute.curves:
-        label = "pick of no or another event"
-        ax.plot([], [], color="0.4", linestyle=":", linewidth=1.0, label=label)
+        for style, label in (("-", "pick of another event"), (":", "pick of no event")):
+            ax.plot([], [], color="0.4", linestyle=style, linewidth=0.9, label=label)
         ax.plot([], [], color="0.4", linestyle="--", label="travel time")
     ax.set_xlim(0, 60)
     ax.set_ylim(float(d.min()) - 1.6 * gain, float(d.max()) + 1.6 * gain)
@@ -127,7 +149,7 @@ def section(minute: BusyMinute) -> Any:
     ax.set_ylabel(f"distance from {minute.event} (km)" if minute.event else "station")
     if not minute.event:
         ax.set_yticks([])
-    fig.legend(loc="outside upper center", ncols=4, frameon=False)
+    fig.legend(loc="outside upper center", ncols=5, frameon=False, fontsize=9)
     return fig
 
 
