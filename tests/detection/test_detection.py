@@ -129,7 +129,7 @@ def test_no_window_lies_across_a_gap_and_what_is_too_short_is_told():
     assert len(found) == 2 * 3
     assert detect(stream, watch, WANTS).attrs["problems"][-1].kind == "short"
     told = {p.kind: p.text for p in detect(stream, watch, WANTS).attrs["problems"]}
-    assert "3 gaps" in told["gap"] and "1 spans" in told["short"] and "4.8" in told["short"]
+    assert "3 gaps" in told["gap"] and "1 span shorter" in told["short"] and "4.8" in told["short"]
 
 
 def test_a_missing_component_is_told_and_may_be_refused():

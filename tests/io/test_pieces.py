@@ -75,3 +75,14 @@ def test_files_that_follow_each_other_are_one_run(tmp_path):
     for k, late in enumerate((0.0, 300.0, 7200.0)):
         record(tmp_path, hours=1 / 12, name=f"{k}.mseed", late=late)
     assert longest_run(waveform_contents(tmp_path)) == pytest.approx(600.0)
+
+
+def test_a_gap_between_two_pieces_is_named_as_one_within(tmp_path):
+    """Ten minutes are missing, in one piece or where pieces of ten minutes meet."""
+    for k, late in enumerate((0.0, 4200.0)):
+        record(tmp_path, hours=1.0, name=f"{k}.mseed", late=late)
+    for most in (1, 1 << 30):
+        pieces = read_pieces(waveform_contents(tmp_path), most)
+        told = [str(p) for piece in pieces for p in piece.problems]
+        assert len(told) == 1 and told[0].startswith("XX.AAA..HHZ: 1 gap, 600.000 s in all, ")
+        assert "at 2021-03-04T23:40:00" in told[0]

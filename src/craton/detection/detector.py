@@ -19,7 +19,7 @@ from craton.detection.runner import Net, Runner
 from craton.detection.settings import Detection
 from craton.detection.station import Layout, Station
 from craton.errors import ConfigError
-from craton.io.problems import Problem
+from craton.io.problems import Problem, counted
 from craton.models.nets.picker_input import PickerInput
 
 Progress = Callable[[int, int, str], None]
@@ -281,10 +281,11 @@ class Detector:
         where, n = ".".join(key), station.counts
         seconds = {k: n[k] / float(self.rate) for k in ("short samples", "late", "overlap")}
         told = {
-            "gap": f"{n['spans'] - 1} gaps or changes of components; no window lies across one",
-            "short": f"{n['short']} spans shorter than a window have no scores; "
+            "gap": f"{counted(n['spans'] - 1, 'gap')} (or components that come and go); no window "
+            "lies across one",
+            "short": f"{counted(n['short'], 'span')} shorter than a window, without scores; "
             f"{seconds['short samples']:.2f} s in all",
-            "partial": f"zeros stand for missing components in {n['partial']} spans",
+            "partial": f"zeros stand for missing components in {counted(n['partial'], 'span')}",
             "late": f"{seconds['late']:.2f} s came after later ones had been worked on; left out",
             "overlap": f"{seconds['overlap']:.2f} s came twice; the first was kept",
         }

@@ -65,14 +65,30 @@ def read_pieces(contents: pd.DataFrame, most: int = MOST) -> Iterator[Piece]:
         for (network, station), table in contents.groupby(["network", "station"], sort=True)
         for start, end in _spans(table, most)
     ]
+    ends: dict[str, int] = {}
     for number, (network, station, table, start, end) in enumerate(plan, 1):
         select = Selection(str(network) or "--", str(station) or "--", start=start, end=end)
         traces, problems = read_listed(table, select)
         segments, more = join(traces)
+        more += _between(segments, ends)
         stream = obspy.Stream(segments)
         del traces, segments
         yield Piece(f"{network}.{station}", stream, problems + more, number, len(plan))
         del stream  # or it would lie in memory beside the next
+
+
+def _between(segments: list[Any], ends: dict[str, int]) -> list[Problem]:
+    """Gaps between pieces, by the ends (ns) of the channels so far, which are brought forward."""
+    problems, before = [], dict(ends)
+    for trace in segments:
+        start, spacing = trace.stats.starttime, 1e9 / trace.stats.sampling_rate
+        missing = (start.ns - before.pop(trace.id, start.ns)) / 1e9  # those within are told
+        if spacing / 2 < 1e9 * missing <= 86400e9:
+            text = f"1 gap, {missing:.3f} s in all, the longest {missing:.3f} s at {start}"
+            problems.append(Problem("warning", "gap", text, trace.id))
+        last = start.ns + round(trace.stats.npts * spacing)
+        ends[trace.id] = max(last, ends.get(trace.id, last))
+    return problems
 
 
 def read_listed(contents: pd.DataFrame, select: Selection) -> tuple[list[Any], list[Problem]]:
