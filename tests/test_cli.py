@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+import xarray as xr
+
 from craton import engine
+from craton.cli import _extent
 from craton.result import RunConfig
 from craton.task import find_task
 
@@ -85,6 +90,16 @@ def test_report_tells_a_folder_that_is_not_there_from_one_of_another_kind(craton
     assert "no such folder" in craton("report", "nope")[1]
     Path("other").mkdir()
     assert "is not a run folder" in craton("report", "other")[1]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [({"pick": 217}, "217 picks"), ({"event": 1}, "1 event"),
+     ({"lead": 12, "lat": 3, "quantile": 2}, "12 lead x 3 lat")],
+)  # fmt: skip
+def test_what_was_predicted_is_counted(sizes, said):
+    """One dimension as things, several as they lie."""
+    assert _extent(xr.Dataset({"any": (tuple(sizes), np.zeros(tuple(sizes.values())))})) == said
 
 
 def test_a_new_task_runs(craton):

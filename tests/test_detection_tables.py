@@ -59,7 +59,7 @@ def test_files_hold_what_the_table_holds(tmp_path):
     predicted, given = case()
     table, owner = event_table(predicted, given)
     for name in ("e.csv", "e.xml"):
-        write_detections(predicted, given, tmp_path / name)
+        assert write_detections(predicted, given, tmp_path / name) == f"{len(table)} events"
         again = read_events(tmp_path / name)
         pd.testing.assert_series_equal(
             again["time"].dt.floor("ms"), table["time"].dt.floor("ms"), check_dtype=False

@@ -119,13 +119,18 @@ def predict(
         found = engine.predict(
             bundle, data, out, task=_task_from(task), settings=values, progress=progress
         )
-    print(f"predicted {_extent(found)}: {out}")
+    print(f"predicted {found.attrs.get('wrote') or _extent(found)}: {out}")
 
 
 def _extent(predicted: Any) -> str:
-    """What was predicted, by its dimensions: 12 lead x 11 lat x 30 lon."""
+    """What was predicted, by its dimensions: 217 picks, or 12 lead x 11 lat x 30 lon."""
+    from craton.io.problems import counted
+
     first = predicted[next(iter(predicted.data_vars))]
     sizes = {d: n for d, n in first.sizes.items() if d not in ("category", "quantile")}
+    if len(sizes) == 1:
+        ((name, n),) = sizes.items()
+        return counted(n, str(name).replace("_", " "))
     return " x ".join(f"{n} {str(d).replace('_', ' ')}" for d, n in sizes.items())
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from craton.detections import SAID
 from craton.io.picks import write_events
+from craton.io.problems import counted
 from craton.samples import Samples
 
 
@@ -43,8 +44,8 @@ def event_table(predicted: xr.Dataset, samples: Samples) -> tuple[pd.DataFrame, 
     return table.iloc[order].reset_index(drop=True), owner
 
 
-def write_detections(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
-    """Events as CSV, or with their picks as QuakeML."""
+def write_detections(predicted: xr.Dataset, samples: Samples, path: Path) -> str:
+    """Events as CSV, or with their picks as QuakeML; gives back how many."""
     table, owner = event_table(predicted, samples)
     data = samples.data
     rows = np.flatnonzero(owner >= 0)
@@ -58,3 +59,4 @@ def write_detections(predicted: xr.Dataset, samples: Samples, path: Path) -> Non
         "low": nothing, "high": nothing, "probability": np.nan, "event": owner[rows],
     })  # fmt: skip
     write_events(table.iloc[:, :11], path, picks)
+    return counted(len(table), "event")

@@ -204,6 +204,7 @@ def predict(
     -------
     xr.Dataset
         The prediction, laid out as the task's `layout` has it: with its places, times and units.
+        Its attribute ``wrote`` is what the product says that it wrote, if it says so.
 
     Raises
     ------
@@ -242,9 +243,9 @@ def predict(
     predicted = predicted.assign_attrs(found.origin)
     for line in found.cautions:
         warnings.warn(line, stacklevel=2)
-    if out is not None:
-        products[ending](predicted, samples, Path(out))
-    return found.task.layout(predicted, samples)
+    wrote = None if out is None else products[ending](predicted, samples, Path(out))
+    told = found.task.layout(predicted, samples)
+    return told.assign_attrs(wrote=wrote) if wrote else told
 
 
 def _warn_of_learnt(samples: Samples, manifest: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from craton.checks import Finding, check_positions
 from craton.io.picks import write_picks
+from craton.io.problems import counted
 from craton.metrics import Metric, Stats
 from craton.models.physics.onsets import bandpass
 from craton.samples import Inputs, Parts, Samples, Target
@@ -335,8 +336,8 @@ def _once(table: pd.DataFrame) -> pd.DataFrame:
     return ordered.loc[best].sort_values("time", kind="stable").reset_index(drop=True)
 
 
-def write_pick_file(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
-    """CSV or QuakeML of picks, by the ending."""
+def write_pick_file(predicted: xr.Dataset, samples: Samples, path: Path) -> str:
+    """CSV or QuakeML of picks, by the ending; gives back how many."""
     table = pick_table(predicted, samples)
     if "window" in table:
         warnings.warn(
@@ -345,6 +346,7 @@ def write_pick_file(predicted: xr.Dataset, samples: Samples, path: Path) -> None
             stacklevel=2,
         )
     write_picks(table, path)
+    return counted(len(table), "pick")
 
 
 def pick_target() -> Target:

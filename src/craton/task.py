@@ -64,7 +64,8 @@ class Task:
     sections : callable
         ``sections(result) -> list of Section``, the field's own pictures in the report.
     products : mapping
-        File ending to ``write(predicted, samples, path)``.
+        File ending to ``write(predicted, samples, path)``, which may give back what it wrote
+        (``12 events``), for the command line.
     answer : callable
         ``answer(result) -> list of (statement, bool)``: what a run on the example must find. A run
         on it with all models tells whether it was.
@@ -113,7 +114,7 @@ class Task:
     calibrator: Callable[[Target], Calibrator]
     checks: Callable[[xr.Dataset, Any], list[Finding]]
     sections: Callable[[Any], list[Section]]
-    products: Mapping[str, Callable[[xr.Dataset, Samples, Path], None]]
+    products: Mapping[str, Callable[[xr.Dataset, Samples, Path], str | None]]
     answer: Callable[[Any], list[tuple[str, bool]]]
     resolve: Callable[[xr.Dataset, Any], Any] = lambda data, config: config
     accept: Callable[[Any, Any], xr.Dataset] = lambda data, config: data

@@ -230,7 +230,7 @@ class _Run:
     def _source(self) -> Source:
         before = self.ledger.state.get("source", {})
         if before:
-            log.info("goes on where it was: %d instruments are known", len(self.since))
+            log.info("goes on where it was: %s known", counted(len(self.since), "instrument"))
         if self.name.startswith(SCHEME):
             address = self.name.removeprefix(SCHEME)
             return SeedLink(address, self.feed, self._tell, self.since, before, self._reached)
@@ -367,7 +367,8 @@ class _Run:
         took = told.get("arrival_to_written")
         late = f", written {took['median_s']:.2f} s (99 %: {took['p99_s']:.2f} s) after the last " \
                "sample that they need" if took else ""  # fmt: skip
-        return f"{when}: {len(self.aligners)} instruments, {self.rows} picks{late}"
+        said = f"{counted(len(self.aligners), 'instrument')}, {counted(self.rows, 'pick')}"
+        return f"{when}: {said}{late}"
 
     def _recorded(self) -> float:
         spans = [
