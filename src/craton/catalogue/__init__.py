@@ -286,7 +286,7 @@ def _stations(
     if lost := sorted(".".join(k) for k in have - know):
         text = f"{counted(len(lost), 'station')} with waveforms, but not in the list: "\
                f"{', '.join(lost[:8])}; such picks are written, but locate nothing"  # fmt: skip
-        findings.append(Finding("warning", text, "stations"))
+        findings.append(Finding("note", text, "stations"))
     if silent := sorted(".".join(k) for k in know - have):
         text = f"without waveforms: {counted(len(silent), 'station')} of the list: "\
                f"{', '.join(silent[:8])}"  # fmt: skip
