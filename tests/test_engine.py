@@ -170,6 +170,17 @@ def test_a_product_that_the_task_does_not_write_is_refused_with_those_it_does(
     assert not (tmp_path / "p.tif").exists()
 
 
+def test_what_a_product_tells_of_itself_comes_with_the_prediction(
+    tmp_path: Path, ran: Path
+) -> None:
+    def two_things(predicted: Any, samples: Any, path: Path) -> str:
+        return "2 things"
+
+    telling = replace(TASK, products={".csv": two_things})
+    assert predict(ran, None, tmp_path / "p.csv", task=telling).attrs["wrote"] == "2 things"
+    assert "wrote" not in predict(ran, None, tmp_path / "p.csv", task=TASK).attrs
+
+
 def test_data_without_a_column_that_was_trained_on_are_refused(tmp_path: Path, ran: Path) -> None:
     data = write(tmp_path / "a.csv", world().drop(columns="b"))
     with pytest.raises((DataError, KeyError)):
