@@ -107,7 +107,7 @@ def test_stations_without_coordinates_or_name_are_left_out_by_name(tmp_path):
     assert "XX.B, XX.C" in told["no coordinates"]
     assert "XX.D" in told["coordinates"]
     assert set(told) == {"no coordinates", "coordinates", "no name", "no elevation"}
-    with pytest.raises(DataError, match=r"no station with coordinates \(1 rows have no coord"):
+    with pytest.raises(DataError, match=r"no station with coordinates \(1 row has no coord"):
         read_stations(put(tmp_path, "station,latitude,longitude\nA,x,y\n"))
     with pytest.raises(DataError, match="no column of the latitude"):
         read_stations(put(tmp_path, "station,lat itude\nA,x\n"))

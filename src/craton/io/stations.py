@@ -17,7 +17,7 @@ from craton.errors import DataError
 from craton.io._quakeml import xml_bytes
 from craton.io.files import read_text, require_file
 from craton.io.geodesy import haversine_km
-from craton.io.problems import Problem, need_obspy
+from craton.io.problems import Problem, counted, need_obspy
 
 COLUMNS = ("network", "station", "location", "channel", "latitude", "longitude", "elevation_m")
 ALIASES = {
@@ -261,17 +261,18 @@ def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         nonlocal table
         if bad.any():
             told = ", ".join(map(str, names.loc[bad.index[bad]].unique()[:8]))
-            said = f"{int(bad.sum())} rows {text}; left out: {told}"
+            n = int(bad.sum())
+            said = f"{counted(n, 'row')} {'has' if n == 1 else 'have'} {text}; left out: {told}"
             problems.append(Problem("warning", kind, said, str(path)))
             table = table[~bad]
 
-    leave(table["station"] == "", "no name", "have no name of a station")
+    leave(table["station"] == "", "no name", "no name of a station")
     lat, lon = table["latitude"], table["longitude"]
     none = ~np.isfinite(lat) | ~np.isfinite(lon) | ((lat == 0) & (lon == 0))
-    leave(none, "no coordinates", "have no coordinates")
+    leave(none, "no coordinates", "no coordinates")
     lat, lon = table["latitude"], table["longitude"]
     out = (np.abs(lat) > 90) | (lon < -180) | (lon > 360)
-    leave(out, "coordinates", "have coordinates out of range (exchanged?)")
+    leave(out, "coordinates", "coordinates out of range (exchanged?)")
     if not len(table):
         told = "; ".join(p.text for p in problems) or "it has no rows"
         raise DataError(
@@ -284,8 +285,7 @@ def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     said = _strange(strange)
     if unknown.any():
         n = len(table.loc[unknown, ["network", "station"]].drop_duplicates())
-        said.append(f"no elevation: 0 m was taken for {n} station{'s' * (n != 1)}, depths will be "
-                    "off")  # fmt: skip
+        said.append(f"no elevation: 0 m was taken for {counted(n, 'station')}, depths will be off")
         table["elevation_m"] = table["elevation_m"].where(~unknown, 0.0)
     if said:
         kind = "no elevation" if unknown.any() else "column"
