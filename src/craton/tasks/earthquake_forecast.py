@@ -334,8 +334,8 @@ TASK = Task(
     coordinates_only="smoothed-seismicity",
     quick={
         "horizon": 30.0,
-        "cell": 1.0,
-        "simulations": 100,
+        "cell": 0.5,
+        "simulations": 200,
         "models": {
             "etas": {"gains": False, "catalogs": 50},
             "etas-kernel-background": {"catalogs": 50},
