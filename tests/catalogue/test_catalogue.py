@@ -297,11 +297,14 @@ def test_a_picker_bundle_brings_intervals(world, tmp_path):
 
 def test_weights_of_a_phasenet_pick_as_detection_with_them_does(world, tmp_path):
     """Random weights, so that picks come at any time; edges of chunks lie in the record."""
+    import torch
+
     from craton.detection import Detection, detect
     from craton.io.waveforms import read_waveforms
     from craton.models.nets.phasenet import PhaseNet, read_phasenet
     from tests.models.nets.test_phasenet import foreign, shaken, write
 
+    torch.manual_seed(1)
     path = write(tmp_path, foreign(shaken(PhaseNet(width=4))))
     settings = {"station": "S00", "chunk_hours": 0.06, "threshold": 0.45}
     found = make_catalogue(world.waveforms, tmp_path / "out", settings, picker=path)
