@@ -131,8 +131,20 @@ def read_stream(found: Located, stations: str | None, catalog: str | None) -> xr
     events = _catalogue(locate(catalog).path) if catalog else None
     picks = read_picks(found.path)
     single = set(picks["phase"].str.upper().str[:1]) < {"P", "S"}
-    return stream_of(picks, sites(read_stations(locate(stations).path)), events,
+    return stream_of(picks, sites(read_stations(_stations(stations))), events,
                      False if single else labelled)  # fmt: skip
+
+
+def _stations(name: str) -> Path:
+    from craton.data.registry import locate
+
+    try:
+        return locate(name).path
+    except DataError:
+        raise DataError(
+            "the list of stations is not there any more, or not yet", where=name,
+            fix="name where it is with --set stations=FILE",
+        ) from None  # fmt: skip
 
 
 def _catalogue(path: Path) -> pd.DataFrame:

@@ -54,7 +54,13 @@ def catalog_findings(
     """
     magnitudes = data["magnitude"].to_numpy()
     if len(magnitudes) < 50:
-        return [_say("error", f"{len(magnitudes)} events, at least 50 are needed")]
+        return [
+            _say(
+                "error",
+                f"{len(magnitudes)} events, at least 50 are needed, over 20 "
+                "windows of --set horizon= days (7) or more: give a longer record",
+            )
+        ]
     step = step or magnitude_bin(magnitudes)
     mc = magnitude_of_completeness(magnitudes)
     if np.unique(magnitudes[magnitudes >= mc - step / 2]).size < 2:

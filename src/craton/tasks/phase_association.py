@@ -9,6 +9,7 @@ the probability is calibrated on that world; a catalogue, where there is one, se
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,8 @@ def resolve(data: xr.Dataset, config: AssociationConfig) -> AssociationConfig:
     found = locate(config.data)
     public = PUBLIC.get(found.dataset)
     if public is None:
+        if config.stations and Path(config.stations).is_file():  # a bundle is used elsewhere
+            return config.model_copy(update={"stations": str(Path(config.stations).resolve())})
         return config
     match = dict(zip(("match_seconds", "match_km"), public["match"], strict=True))
     match = {k: v for k, v in match.items() if k not in config.model_fields_set}
@@ -273,6 +276,17 @@ def sections(result: Result) -> list[Section]:
     return association_sections(result)
 
 
+def cautions(result: Result) -> list[str]:
+    """Scores on a world are none of the picks that were given."""
+    data = result.config.data
+    if data is None or result.data.attrs["catalogue"]:
+        return []
+    return [
+        "no known events came with the picks of the run: its scores are those of a simulated "
+        "world on their stations"
+    ]
+
+
 def answer(result: Result) -> list[tuple[str, bool]]:
     """The example's events are known: most are found, few others, and they lie where they are."""
     name = result.selected
@@ -305,6 +319,7 @@ TASK = Task(
     sections=sections,
     products={".csv": write_detections, ".xml": write_detections, ".quakeml": write_detections},
     answer=answer,
+    cautions=cautions,
     blend=False,
     references=(
         "Arora, Russell and Sudderth 2013, doi:10.1785/0120120107",

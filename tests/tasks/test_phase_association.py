@@ -1,0 +1,43 @@
+"""The association of picks as a task."""
+
+import types
+
+import pytest
+import xarray as xr
+
+from craton.errors import DataError
+from craton.tasks.phase_association import TASK, AssociationConfig
+
+STATIONS = "network,station,latitude,longitude,elevation\nXX,AAA,46,7,0\nXX,BBB,46.1,7.1,0\n"
+PICKS = "network,station,location,channel,phase,time\nXX,AAA,,HHZ,P,2020-01-01T00:00:00Z\n"
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "picks.csv").write_text(PICKS)
+    (tmp_path / "stations.csv").write_text(STATIONS)
+    return AssociationConfig(data="picks.csv", stations="stations.csv")
+
+
+def test_a_bundle_finds_its_stations_from_another_folder(config, tmp_path, monkeypatch):
+    pinned = TASK.resolve(TASK.load(config), config)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    moved = pinned.model_copy(update={"data": "../picks.csv"})
+    assert TASK.load(moved).sizes["station"] == 2
+
+
+def test_stations_that_are_gone_are_asked_for_by_their_setting(config, tmp_path):
+    (tmp_path / "stations.csv").unlink()
+    with pytest.raises(DataError, match="--set stations=FILE"):
+        TASK.load(config)
+
+
+@pytest.mark.parametrize(("data", "known", "lines"), [("a.csv", False, 1), ("a.csv", True, 0),
+                                                      (None, True, 0)])  # fmt: skip
+def test_scores_on_a_simulated_world_are_called_so(data, known, lines):
+    result = types.SimpleNamespace(
+        config=AssociationConfig(data=data), data=xr.Dataset(attrs={"catalogue": known})
+    )
+    assert len(TASK.cautions(result)) == lines
