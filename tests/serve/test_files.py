@@ -80,6 +80,18 @@ def test_a_file_that_grows_by_odd_numbers_of_bytes_is_read_once(
     assert found == packets[:12] and not problems
 
 
+@pytest.mark.parametrize("more", [1, 47, 48, 55, 63, 64, 127, 128, 511])
+def test_a_record_that_is_written_in_part_is_waited_for(packets, tmp_path, more):
+    """Wherever its bytes break off: in its header, before its length is told, or in its samples."""
+    path, problems, found = tmp_path / "a", [], []
+    path.write_bytes(packets[0] + packets[1][:more])
+    for batch in feed_of(path, problems, speed=None, idle=0.05, poll=0.01).batches():
+        found += [p.raw for p in batch]
+        if path.stat().st_size < 1024:
+            path.write_bytes(packets[0] + packets[1])
+    assert found == packets[:2] and not problems
+
+
 def test_new_files_are_found(packets, tmp_path):
     """As at midnight in an SDS archive."""
     (tmp_path / "a").write_bytes(b"".join(packets[:5]))

@@ -24,6 +24,8 @@ CHUNK = 4 << 20
 """Bytes of a file that are looked at in one go."""
 AT_ONCE = 256
 """Packets that are given on together, where so many are due."""
+SHORTEST = 128
+"""Bytes of the shortest record; its length stands further on than its header."""
 _ROW = np.dtype([("end", "i8"), ("start", "i8"), ("offset", "i8"), ("length", "i4")])
 
 
@@ -244,7 +246,7 @@ class Files:
         records, problems = scan(raw, where)
         used = int(records["offset"][-1] + records["length"][-1]) if len(records) else 0
         begun = any(p.kind == "truncated" for p in problems)
-        if not used and (begun or len(raw) < 48) and self.pace is None:
+        if not used and (begun or len(raw) < SHORTEST) and self.pace is None:
             return 0, records  # it may still be written
         if not used:
             text = f"{len(raw)} bytes are no whole miniSEED record; left out"
