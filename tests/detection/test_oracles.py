@@ -144,4 +144,4 @@ def test_three_known_events_at_unterhaching_are_found_by_a_classical_function():
         ~(seconds.between(31, 36) | seconds.between(178, 184) | seconds.between(207, 213))
     ]
     assert all(84 <= s <= 90 for s in rest if len(stations(s - 1.5, s + 1.5)) > 2)
-    assert {p.kind for p in picks.attrs["problems"]} == {"partial"}
+    assert {p.kind for p in picks.attrs["problems"]} <= {"partial", "resampled"}
