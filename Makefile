@@ -19,7 +19,7 @@ run: setup
 	$(BIN)/craton run earthquake-forecast --out runs/earthquake-forecast
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not realdata"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not realdata"
 
 lint: setup
 	$(BIN)/ruff check .
