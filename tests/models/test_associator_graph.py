@@ -1,85 +1,65 @@
-"""The graph network's view of a candidate, and that it learns what tells events from noise."""
+"""The graph network learns what tells events from noise, and its state is all that it knows."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from craton.models.association import Catalogue
-from craton.models.association_geometry import Geometry
-from craton.models.association_worker import EVENT_COLUMNS
-from craton.models.associator_graph import GraphAssociator, graphs
+from craton.errors import BundleError
+from craton.models.associator_graph import GraphAssociator
 from craton.models.base import Fitting
-from craton.models.nets.association_graph import EVENT_FEATURES, NODES
+from tests.models.test_association_graphs import BUSY, graph
 
-LAT, LON = np.array([45.0, 45.1, 45.2, 45.2001, 46.0]), np.array([7.0, 7.1, 7.2, 7.2, 8.0])
-BUSY, APART, FIRST = 8, 9, 10  # columns of the features of an event
-
-
-def scene():
-    """One event at the first station, picks of its P at stations 0, 1, 2 and 3, and a stray one."""
-    time = np.array([1000.1, 1003.0, 1005.0, 1005.0, 1030.0])
-    inputs = {
-        "pick_number": np.arange(5)[None], "pick_time": time[None],
-        "pick_station": np.arange(5)[None], "pick_code": np.zeros((1, 5), int),
-    }  # fmt: skip
-    events = pd.DataFrame(1.0, index=[0], columns=list(EVENT_COLUMNS)).assign(
-        time=1000.0, latitude=45.0, longitude=7.0, range_km=50.0, n_picks=4, score=30.0
-    )
-    found = Catalogue(
-        events, np.array([0, 0, 0, 0, -1]), np.array([0, 0, 2, 0, -1]),
-        np.array([0.1, -0.2, 0.3, 9.0, 0.0]), np.array([0.9, 0.8, 0.7, 0.6, 0.0]),
-    )  # fmt: skip
-    geometry = Geometry.of(LAT, LON, np.zeros(5), 600.0)
-    return inputs, found, geometry
+COUNT = 160
 
 
-def test_nodes_are_the_stations_by_distance_with_their_picks():
-    """Nodes go outward; each knows its pick, residuals are cut at 5 s, absent stations are zero."""
-    inputs, found, geometry = scene()
-    graph = graphs(inputs, found, geometry, np.arange(5))
-    assert graph["picks"][0, :6, 0].tolist() == [0, 1, 2, 3, -1, -1]
-    assert (graph["picks"][0, :, 1] == -1).all()
-    x = graph["nodes"][0]
-    assert (np.diff(x[:5, 0]) >= 0).all()
-    assert x[:5, 4].tolist() == [1, 1, 1, 1, 0]
-    assert x[:4, 5] == pytest.approx([0.1, -0.2, 0.3, 5.0])
-    assert not x[5:NODES].any()
-
-
-def test_edges_join_neighbours_and_never_a_station_to_itself():
-    """The first two neighbours of station 2 are station 3, beside it, and station 1."""
-    inputs, found, geometry = scene()
-    edges = graphs(inputs, found, geometry, np.arange(5))["edges"][0]
-    assert edges[2, :2].tolist() == [3, 1]
-    assert all(k not in edges[k] for k in range(5))
-
-
-def test_an_event_knows_how_busy_the_network_is_and_on_how_many_grounds_it_is_seen():
-    """One other pick nearby; two stations 11 m apart count as one; three of four picks are P."""
-    inputs, found, geometry = scene()
-    event = graphs(inputs, found, geometry, np.arange(5))["event"][0]
-    assert len(event) == EVENT_FEATURES
-    # five picks in two minutes with picks, and 120 s are looked at
-    assert event[BUSY] == pytest.approx(np.log(2.0 / (5 / 120 * 120 + 1)), abs=1e-5)
-    assert event[APART] == pytest.approx(np.log(3.0), abs=1e-5)
-    assert event[FIRST] == pytest.approx(0.75)
-
-
-def test_it_learns_what_tells_events_from_noise():
-    """Candidates whose reality hangs on one number are told apart, by a copy as well."""
+@pytest.fixture(scope="module")
+def learnt():
+    """Candidates that differ in one number of the event and one of a pick."""
     rng = np.random.default_rng(0)
-    real = rng.random(160) < 0.5
-    inputs, found, geometry = scene()
-    one = graphs(inputs, found, geometry, np.arange(5))
-    graph = {k: np.repeat(v, 160, axis=0) for k, v in one.items()}
-    graph["event"][:, BUSY] = np.where(real, -1.0, 1.0) + rng.normal(0, 0.3, 160)
+    real = rng.random(COUNT) < 0.5
+    made = [graph() for _ in range(COUNT)]
+    owner = np.ones(5, np.int64)
+    owner[3] = 0  # the pick that is 9 s late
+    for one, truth in zip(made, real, strict=True):
+        one.event[0, BUSY] = (-1.0 if truth else 1.0) + rng.normal(0, 0.3)
     model = GraphAssociator(epochs=80, width=16)
-    model.start(graph, seed=0)
-    member = np.full(graph["picks"].shape, -1.0, np.float32)
-    model.learn(graph, real, member, Fitting(0))
-    p = model.judge(graph)[0]
-    assert ((p > 0.5) == real).mean() > 0.95
+    model.start(made, seed=0)
+    model.learn(made, real, owner, Fitting(0))
+    return model, made, real
+
+
+def test_it_learns_what_tells_events_from_noise(learnt):
+    """Candidates whose reality hangs on one number are told apart."""
+    model, made, real = learnt
+    assert ((model.judge(made)[0] > 0.5) == real).mean() > 0.95
+
+
+def test_it_learns_which_picks_are_none_of_the_event(learnt):
+    """The late pick of real events gets a small chance, the others a large one."""
+    model, made, real = learnt
+    own = model.judge(made)[1].reshape(COUNT, 4)[real]
+    assert own[:, 3].max() < 0.2 and own[:, :3].min() > 0.8
+
+
+def test_a_copy_from_its_state_judges_the_same(learnt):
+    """Arrays alone carry the model."""
+    model, made, _ = learnt
     again = GraphAssociator(epochs=80, width=16).with_state(model.state())
-    assert np.array_equal(again.judge(graph)[0], p)
+    for ours, theirs in zip(model.judge(made[:5]), again.judge(made[:5]), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_the_order_of_the_candidates_does_not_matter(learnt):
+    """Candidates judged together or alone have the same probability."""
+    model, made, _ = learnt
+    alone = [float(model.judge([one])[0][0]) for one in made[:3]]
+    assert model.judge(made[:3])[0] == pytest.approx(alone, abs=1e-6)
+
+
+def test_a_state_without_a_weight_is_refused(learnt):
+    """What is missing is named."""
+    state = learnt[0].state()
+    del state["net.real.weight"]
+    with pytest.raises(BundleError, match=r"net\.real\.weight"):
+        GraphAssociator(epochs=80, width=16).with_state(state)

@@ -1,11 +1,10 @@
-"""A graph of stations around a candidate event: is the event real, and which picks are its own?
+"""A graph of the stations and picks around a candidate event: is it real, which picks are its own?
 
-Nodes are the stations next to the candidate's epicentre, each with its P and S pick or its silence;
-edges join each to its nearest neighbours in the graph. A real event's picks agree with those of the
-neighbours; a chance meeting of stray picks has silent neighbours and residuals of both signs.
-
-Each graph has the same number of nodes and of neighbours, so that messages are plain indexing and
-a mean; a graph library (torch-geometric) would add a dependency and nothing else.
+Nodes are the stations next to the candidate's epicentre, silent ones too, and the picks near a time
+at which it would be seen there. A pick is joined to its station, a station to its neighbours, and
+two picks to each other where one source can explain both. A real event's picks agree with each
+other and few stations among them are silent; a chance meeting of stray picks has silent neighbours
+and residuals of both signs. Messages are those of torch-geometric.
 """
 
 from __future__ import annotations
@@ -14,50 +13,67 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch_geometric.nn import (
+    GATv2Conv,
+    HeteroConv,
+    SAGEConv,
+    global_max_pool,
+    global_mean_pool,
+)
 
-NODES = 24
-NEIGHBOURS = 4
-NODE_FEATURES = 11
-EVENT_FEATURES = 11
+from craton.models.association_graphs import FEATURES, JOINED
+
+ROUNDS = 2
 
 
 class AssociationGraph(nn.Module):
-    """Two rounds of messages between neighbouring stations, then a vote.
+    """Rounds of messages between picks and stations, then a vote.
 
     Parameters
     ----------
     width : int
         Channels.
 
-    Examples
+    See Also
     --------
-    >>> net = AssociationGraph(8)
-    >>> x, e = torch.zeros(2, NODES, NODE_FEATURES), torch.zeros(2, EVENT_FEATURES)
-    >>> real, member = net(x, torch.zeros(2, NODES, NEIGHBOURS, dtype=torch.long), e)
-    >>> real.shape, member.shape
-    (torch.Size([2]), torch.Size([2, 24, 2]))
+    craton.models.association_graphs.graphs : makes what it takes.
     """
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
-        self.first = nn.Sequential(nn.Linear(NODE_FEATURES, width), nn.ReLU())
-        self.rounds = nn.ModuleList(
-            nn.Sequential(nn.Linear(3 * width, width), nn.ReLU()) for _ in range(2)
+        self.first = nn.ModuleDict(
+            {kind: nn.Linear(FEATURES[kind], width) for kind in ("pick", "station")}
         )
+        self.rounds = nn.ModuleList(_messages(width) for _ in range(ROUNDS))
         self.event = nn.Sequential(
-            nn.Linear(2 * width + EVENT_FEATURES, width), nn.ReLU(), nn.Dropout(0.1),
+            nn.Linear(4 * width + FEATURES["event"], width), nn.ReLU(), nn.Dropout(0.1),
         )  # fmt: skip
         self.real = nn.Linear(width, 1)
-        self.member = nn.Linear(2 * width, 2)
+        self.member = nn.Linear(2 * width, 1)
 
-    def forward(self, nodes: Any, edges: Any, event: Any) -> tuple[Any, Any]:
-        """Logits: real (event,) and member (event, station, wave)."""
-        h = self.first(nodes)
-        batch = torch.arange(len(nodes))[:, None, None]
-        for step in self.rounds:
-            near = h[batch, edges]
-            message = torch.cat([h, near.mean(dim=2), near.amax(dim=2)], dim=-1)
-            h = h + step(message)
-        whole = self.event(torch.cat([h.mean(dim=1), h.amax(dim=1), event], dim=-1))
-        both = torch.cat([h, whole[:, None].expand(-1, h.shape[1], -1)], dim=-1)
-        return self.real(whole)[:, 0], self.member(both)
+    def forward(self, graph: Any) -> tuple[Any, Any]:
+        """Logits: real (event,) and member (pick,) of a batch of graphs."""
+        h = {kind: first(graph[kind].x).relu() for kind, first in self.first.items()}
+        for messages in self.rounds:
+            new = messages(h, graph.edge_index_dict, graph.edge_attr_dict)
+            h = {kind: h[kind] + new[kind].relu() for kind in h}
+        many, pools = graph.num_graphs, []
+        for kind, x in h.items():
+            for pool in (global_mean_pool, global_max_pool):
+                pools.append(pool(x, graph[kind].batch, many))
+        whole = self.event(torch.cat([*pools, graph.event], dim=-1))
+        both = torch.cat([h["pick"], whole[graph["pick"].batch]], dim=-1)
+        return self.real(whole)[:, 0], self.member(both)[:, 0]
+
+
+def _messages(width: int) -> HeteroConv:
+    """One round: what each node hears from those that it is joined to."""
+    make = {
+        "at": lambda: SAGEConv((width, width), width, aggr="max"),
+        "has": lambda: SAGEConv((width, width), width),
+        "near": lambda: SAGEConv(width, width),
+        "agrees": lambda: GATv2Conv(
+            width, width, edge_dim=FEATURES["agrees"], add_self_loops=False
+        ),
+    }
+    return HeteroConv({edge: make[edge[1]]() for edge in JOINED}, aggr="sum")
