@@ -60,7 +60,7 @@ def test_what_is_not_finite_or_masked_is_a_gap_that_is_told():
         (trace(np.ones(9), "LOG"), "component"),
         (trace(np.ones(9), rate=1e7), "sampling rate"),
         (trace(np.ones(9), rate=1.0), "sampling rate"),
-        (trace(np.ones(100_000), rate=99.9971), "sampling rate"),
+        (trace(np.ones(9), rate=2e5), "sampling rate"),
         (trace(np.array([b"a", b"b"])), "no numbers"),
     ],
 )
@@ -77,3 +77,21 @@ def test_another_sampling_rate_is_told_with_the_ratio_that_brings_it_there():
     assert found[0][0].ratio == Fraction(5, 2)
     assert [(p.level, p.kind, p.where) for p in problems] == [("info", "resampled", "XX.AAA..HH")]
     assert "40 Hz" in problems[0].text and "100 Hz" in problems[0].text
+
+
+@pytest.mark.parametrize("rate", [99.9998, 100.001, 99.9876, 50.0004])
+def test_a_clock_next_to_a_common_rate_keeps_its_time_all_day(rate):
+    """A ramp of the time of each sample is still that of the grid, to half a sample, a day later;
+    what is done about it is told once."""
+    one = trace(np.arange(4_000_000) / rate, rate=rate)
+    found, problems = parts_of(one)
+    for part in (p for block in found for p in block):
+        own = float(100 / part.ratio)
+        time = (part.first + np.arange(len(part.samples))) / own
+        assert np.abs(time - part.samples).max() < 0.51 / own
+    told = [p.kind for p in problems]
+    assert set(told) == {"resampled"} and f"{rate!r} Hz" in problems[-1].text
+    last = found[-1][-1]
+    assert (last.first + len(last.samples)) * float(last.ratio) / 100 == pytest.approx(
+        4_000_000 / rate, abs=0.05
+    )

@@ -211,7 +211,7 @@ def _no_types() -> pd.DataFrame:
 
 
 def with_magnitudes(events: pd.DataFrame, amplitudes: pd.DataFrame) -> pd.DataFrame:
-    """Median magnitude of the stations, its error, and their number.
+    """Median magnitude of the stations, its standard error, and their number.
 
     Examples
     --------
@@ -225,7 +225,8 @@ def with_magnitudes(events: pd.DataFrame, amplitudes: pd.DataFrame) -> pd.DataFr
     groups = amplitudes[good | none].groupby("event_id")["magnitude"]
     middle, count = groups.median(), groups.size()
     spread = groups.apply(lambda m: 1.4826 * float(np.median(np.abs(m - m.median()))))
-    error: pd.Series = (spread / np.sqrt(count)).where(count >= FEW)
+    # the median of n normal values scatters by sqrt(pi / 2) more than their mean
+    error: pd.Series = (spread * np.sqrt(np.pi / 2 / count)).where(count >= FEW)
     names = events["event_id"]
     known = names.isin(middle.index)
     return events.assign(

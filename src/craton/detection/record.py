@@ -49,8 +49,14 @@ EARLY = Fraction(63, 100)
 """Share of a sample by which times before a sample of the grid are still counted as its own. No
 round number, so that clocks that stand between two samples are not now at one, now at the other."""
 
+MOST_STEPS = 5000
+"""Largest denominator of a ratio of rates; what is nearer to a simple ratio keeps its own pace."""
+
 SLOWEST = 5
 """How many times the rate of a channel that of the net may be."""
+
+FASTEST = 1000
+"""How many times the rate of the net that of a channel may be."""
 
 
 def sample_number(ns: int, rate: Fraction) -> int:
@@ -93,25 +99,27 @@ def blocks(
         In order of time; views of the stream's data. Blocks without data are passed over.
     """
     length = round(seconds * BILLION)
-    found: dict[int, list[tuple[Any, Key, int, Fraction]]] = defaultdict(list)
+    found: dict[int, list[tuple[Any, Key, int, Fraction, float]]] = defaultdict(list)
     for trace in stream:
         known = _known(trace, components, rate, problems)
         if known is not None:
-            begin, n = int(trace.stats.starttime.ns), int(trace.stats.npts)
-            last = begin + sample_time(n - 1, rate / known[2])
+            begin = int(trace.stats.starttime.ns)
+            last = begin + sample_time(_count(trace, known[3]) - 1, rate / known[2])
             for number in range(begin // length, last // length + 1):
                 found[number].append((trace, *known))
     for number in sorted(found):
         parts = []
-        for trace, key, component, ratio in found[number]:
+        for trace, key, component, ratio, pace in found[number]:
             begin, own = int(trace.stats.starttime.ns), rate / ratio
             first = sample_number(begin, own)
             a = max(0, _from(number * length - begin, own))
-            b = min(int(trace.stats.npts), _from((number + 1) * length - begin, own))
+            b = min(_count(trace, pace), _from((number + 1) * length - begin, own))
             offset = begin - sample_time(first, own)
-            runs = _finite(trace.data[a:b])
+            at = slice(a, b) if pace == 1 else np.rint(np.arange(a, b) * pace).astype(np.int64)
+            piece = trace.data[at]
+            runs = _finite(piece)
             for lo, hi in runs:
-                samples = np.ma.getdata(trace.data)[a + lo : a + hi]
+                samples = np.ma.getdata(piece)[lo:hi]
                 parts.append(Part(key, component, first + a + lo, offset, ratio, samples))
             if runs != [(0, b - a)] and a < b:
                 text = "samples that are masked or not finite are taken for gaps"
@@ -124,10 +132,20 @@ def _from(ns: int, rate: Fraction) -> int:
     return -(-ns * rate.numerator // (BILLION * rate.denominator))
 
 
+def _count(trace: Any, pace: float) -> int:
+    """How many samples of the grid a trace has."""
+    return int((int(trace.stats.npts) - 1) / pace) + 1
+
+
 def _known(
     trace: Any, components: str, rate: Fraction, problems: list[Problem]
-) -> tuple[Key, int, Fraction] | None:
-    """Instrument, component and ratio of rates of a trace; None, and a problem, if unusable."""
+) -> tuple[Key, int, Fraction, float] | None:
+    """Instrument, component, ratio of rates and pace of a trace; None, and a problem, if unusable.
+
+    The pace, samples of the trace to one of its grid, is one but for rates next to a common one,
+    such as 100.001 Hz, whose clock would drift away from it: there each sample of the grid is the
+    nearest of the trace.
+    """
     s, data = trace.stats, trace.data
     if not s.npts:
         return None
@@ -142,17 +160,23 @@ def _known(
         told = ("sampling rate", f"has the sampling rate {own:g} Hz, which cannot be")
     elif own * SLOWEST < rate:
         told = ("sampling rate", f"has {own:g} Hz, too few for a net of {float(rate):g} Hz")
+    elif own > rate * FASTEST:
+        told = ("sampling rate", f"has {own:g} Hz, too many for a net of {float(rate):g} Hz")
     else:
-        ratio = Fraction(float(rate) / own).limit_denominator(1000)
-        drift = abs(own * float(ratio) / float(rate) - 1) * s.npts if ratio else 1.0
-        if drift < 0.5:
-            key = (str(s.network), str(s.station), str(s.location), str(s.channel)[:-1])
-            if ratio != 1:
-                fewer = " (nothing was recorded at the highest frequencies)" if ratio > 1 else ""
-                text = f"{own:g} Hz is brought to the {float(rate):g} Hz of the net{fewer}"
-                _once(problems, Problem("info", "resampled", text, ".".join(key)))
-            return key, components.index(letter), ratio
-        told = ("sampling rate", f"has {own!r} Hz, which does not go into {float(rate):g} Hz")
+        ratio = Fraction(float(rate) / own).limit_denominator(MOST_STEPS)
+        pace = own * float(ratio) / float(rate)
+        key = (str(s.network), str(s.station), str(s.location), str(s.channel)[:-1])
+        if abs(pace - 1) * s.npts < 0.5:
+            pace = 1.0
+        if ratio != 1:
+            fewer = " (nothing was recorded at the highest frequencies)" if ratio > 1 else ""
+            text = f"{own:g} Hz is brought to the {float(rate):g} Hz of the net{fewer}"
+            _once(problems, Problem("info", "resampled", text, ".".join(key)))
+        if pace != 1:
+            text = (f"{own!r} Hz is taken for {float(rate / ratio):g} Hz, with one sample in "
+                    f"{abs(1 / (pace - 1)):.0f} left out or twice")  # fmt: skip
+            _once(problems, Problem("info", "resampled", text, ".".join(key)))
+        return key, components.index(letter), ratio, pace
     _once(problems, Problem("warning", told[0], f"{told[1]}; left out", trace.id))
     return None
 

@@ -11,10 +11,14 @@ from craton.detection_tables import event_table
 from craton.detections import window_matches
 from craton.io.geodesy import haversine_km
 from craton.report.figures import PALETTE, figure, role_colour
+from craton.report.maps import error_ellipse
 from craton.report.section import Section
 
 if TYPE_CHECKING:
     from craton.result import Result
+
+WIDEST_KM = 140.0
+"""Standard deviation of an epicentre from which its ellipse is not drawn."""
 
 
 def association_sections(result: Result) -> list[Section]:
@@ -36,23 +40,14 @@ def association_sections(result: Result) -> list[Section]:
 
 
 def _map(result: Result, table: pd.DataFrame) -> tuple[Any, str]:
-    from matplotlib.patches import Ellipse
-
     data = result.test.data
     fig, ax = figure(7.0, 5.2)
     ax.plot(data["longitude"], data["latitude"], "^", color="0.65", markersize=3, label="station")
     slim = np.cos(np.radians(float(table["latitude"].mean())))
-    names = ["longitude", "latitude", "east_error_km", "north_error_km", "correlation"]
-    for x, y, a, b, r in table[names].to_numpy(float):
-        values, vectors = np.linalg.eigh([[a * a, r * a * b], [r * a * b, b * b]])
-        axes = np.sqrt(np.maximum(values, 0) * 4.605)
-        if not np.isfinite(axes).all() or axes.max() > 300:
-            continue
-        angle = np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
-        ax.add_patch(Ellipse(
-            (x, y), 2 * axes[1] / 111.19 / slim, 2 * axes[0] / 111.19,
-            angle=angle, fill=False, edgecolor=PALETTE[0], linewidth=0.7,
-        ))  # fmt: skip
+    names = ["latitude", "longitude", "east_error_km", "north_error_km", "correlation"]
+    for place in table[names].to_numpy(float):
+        if np.isfinite(place).all() and max(place[2:4]) < WIDEST_KM:
+            ax.plot(*error_ellipse(*place).T, color=PALETTE[0], linewidth=0.7)
     size = 6 + 0.6 * table["n_picks"]
     ax.scatter(table["longitude"], table["latitude"], s=size, color=PALETTE[0], alpha=0.7,
                linewidths=0, label="detected event")  # fmt: skip

@@ -82,19 +82,42 @@ def event_map(events: pd.DataFrame, stations: pd.DataFrame, picks: pd.DataFrame)
                     label=None if drawn else "90 % ellipse")  # fmt: skip
             drawn = True
     if len(events):
-        size = events["magnitude"].to_numpy(float)
-        size = 14 + 26 * np.clip(np.nan_to_num(size, nan=0.5), 0, 5)
+        magnitude = events["magnitude"].to_numpy(float)
         dots = ax.scatter(
-            events["longitude"], events["latitude"], s=size, c=events["depth_km"],
+            events["longitude"], events["latitude"], s=_area(magnitude), c=events["depth_km"],
             cmap="viridis_r", edgecolors="black", linewidths=0.4, zorder=3,
-            label="event, by magnitude",
+            label=None if np.isfinite(magnitude).any() else "event",
         )  # fmt: skip
+        for known in _round(magnitude):
+            ax.scatter([], [], s=_area(known), facecolors="none", edgecolors="black",
+                       linewidths=0.6, label=f"magnitude {known:g}")  # fmt: skip
         fig.colorbar(dots, ax=ax, label="depth (km)", shrink=0.85)
     _scale_bar(ax, 111.19 * slim)
     ax.set_aspect(1 / slim, adjustable="datalim")
     ax.set(xlabel="longitude (degrees east)", ylabel="latitude (degrees north)")
     fig.legend(loc="outside upper center", ncols=4, frameon=False)
     return fig
+
+
+def _area(magnitude: Any) -> Any:
+    """Area of an event's dot, points squared; 0.5 stands where there is no magnitude."""
+    return 14 + 26 * np.clip(np.nan_to_num(magnitude, nan=0.5), 0, 5)
+
+
+def _round(magnitude: NDArray[np.float64]) -> list[float]:
+    """Up to three magnitudes, in halves or ones, that a key of sizes shows.
+
+    Examples
+    --------
+    >>> _round(np.array([0.8, 3.2, np.nan])), _round(np.array([1.2, 1.3])), _round(np.array([]))
+    ([1.0, 2.0, 3.0], [1.0], [])
+    """
+    known = magnitude[np.isfinite(magnitude)]
+    if not len(known):
+        return []
+    low, high = np.round(known.min()), np.round(known.max())
+    steps = max((high - low) / 2, 0.5)
+    return [float(m) for m in np.unique(np.round(np.arange(low, high + 0.01, steps) * 2) / 2)]
 
 
 def _scale_bar(ax: Any, km_a_degree: float) -> None:
