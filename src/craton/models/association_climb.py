@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 
 from craton.models.association_kernels import (
@@ -166,6 +167,22 @@ def search(
     if top < hopeless:
         return top, la, lo, DEPTH_MEAN, at, which, np.zeros((4, 4))
     return locate(la, lo, DEPTH_MEAN, at, log_ranges, max_depth, near, network, stream, 15)
+
+
+@jit(parallel=True)
+def heights(
+    latitude: Floats, longitude: Floats, guess: Floats, side: float, smear: float,
+    log_ranges: Floats, max_depth: float, hopeless: float, near: Ints, network: Network,
+    stream: Stream,
+) -> Floats:  # fmt: skip
+    """The log ratio that `search` comes to from each of some places."""
+    found = np.empty(len(latitude))
+    for k in numba.prange(len(latitude)):
+        found[k] = search(
+            latitude[k], longitude[k], guess[k], side, smear, log_ranges, max_depth, hopeless,
+            near[k], network, stream,
+        )[0]  # fmt: skip
+    return found
 
 
 @jit()

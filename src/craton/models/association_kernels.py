@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from craton.models.physics._jit import jit
+from craton.models.physics._jit import LN2, jit, log2
 from craton.models.physics.travel_times import lookup
 
 Floats = NDArray[np.float64]
@@ -29,6 +30,8 @@ Ints = NDArray[np.int64]
 EARTH = 6371.0
 DEPTH_MEAN, DEPTH_SPREAD = 8.0, 8.0  # of the prior on depth, km
 APART = 2.0  # s from which the later wave counts as a phase of its own
+LONGEST_S = 1000.0  # no travel time is longer
+CELL = 64  # bins of origin time that are passed over together
 
 
 class Network(NamedTuple):
@@ -151,95 +154,106 @@ def odds(pick: int, residual: float, scale: float, wave: int, network: Network,
     return value
 
 
-@jit()
+@jit(parallel=True)
 def stack(
-    near: Any, distance: Any, block: Ints, network: Network, stream: Stream, log_rate: Floats,
-    rows: Any, log_ranges: Floats, start: float, step: float, smear: float, best: Any, where: Any,
+    near: Any, distance: Any, order: Ints, edge: Ints, network: Network, stream: Stream,
+    log_rate: Floats, rows: Any, log_ranges: Floats, start: float, step: float, smear: float,
+    best: Any, where: Any,
 ) -> None:  # fmt: skip
     """Stack log-likelihood ratios over origin time at each node; keep the best of each block.
 
-    `near` and `distance` (node, station) are the stations next to each node; `rows` (wave,
-    distance) the travel times at one depth; `best` and `where` (block, bin) hold the highest stack
-    and its node. A pick counts for all origin times within `smear` s of its own.
+    `near` and `distance` (node, station) are the stations next to each node; the nodes of block k
+    are ``order[edge[k]:edge[k + 1]]``; `rows` (wave, distance) are the travel times at one depth.
+    `best` and `where` (block, bin) get the highest stack above what is in `best`, and its node. A
+    pick counts for all origin times within `smear` s of its own.
     """
-    n_stations, n_bins = len(network.place), best.shape[1]
-    bins = np.zeros(n_bins + 2, np.float32)
-    end = start + n_bins * step
-    log_density = np.log(0.6 / (2.0 * smear))
-    lowest, highest = np.empty(n_stations, np.int64), np.empty(n_stations, np.int64)
-    for i in range(n_stations):
+    lowest, highest = np.empty(len(network.place), np.int64), np.empty(len(network.place), np.int64)
+    for i in range(len(network.place)):
         a, b = stream.first[i], stream.first[i + 1]
         lowest[i] = a + np.searchsorted(stream.times[a:b], start - smear)
-        highest[i] = a + np.searchsorted(stream.times[a:b], end + 1000.0)
-    for node in range(len(near)):
-        for r in range(len(log_ranges)):
-            bins[:] = 0.0
-            base, votes = 0.0, 0
-            for m in range(near.shape[1]):
-                i, d = near[node, m], distance[node, m]
-                p = detection(d, log_ranges[r], network.width) * network.active[i]
-                if p < 0.05:
-                    continue
-                for wave in range(2):
-                    share = p * network.merged[wave]
-                    if share < 0.05:
-                        continue
-                    at = min(d / network.dx, rows.shape[1] - 1.001)
-                    k = int(at)
-                    travel = rows[wave, k] + (at - k) * (rows[wave, k + 1] - rows[wave, k])
-                    base += np.log(1.0 - share)
-                    plus = np.log(share / (1.0 - share)) + log_density
-                    last = start
-                    for j in range(lowest[i], highest[i]):
-                        origin = stream.times[j] - travel
-                        if origin - smear > end:
-                            break
-                        if stream.code[j] >= 0 and stream.code[j] != wave:
-                            continue
-                        gain = plus - log_rate[j]
-                        if stream.used[j] >= 0 or origin + smear <= last or gain <= 0.0:
-                            continue
-                        a, last = max(origin - smear, last), origin + smear
-                        votes += 1
-                        bins[int((a - start) / step)] += gain
-                        bins[min(n_bins, int((last - start) / step))] -= gain
-            if votes < 3:
-                continue
-            total, b = base, block[node]
-            for t in range(n_bins):
-                total += bins[t]
-                if total > best[b, t]:
-                    best[b, t] = total
-                    where[b, t] = node
+        highest[i] = a + np.searchsorted(
+            stream.times[a:b], start + best.shape[1] * step + LONGEST_S
+        )
+    for k in numba.prange(len(edge) - 1):
+        _stack_block(
+            near, distance, order[edge[k] : edge[k + 1]], network, stream, lowest, highest,
+            log_rate, rows, log_ranges, start, step, smear, best[k], where[k],
+        )  # fmt: skip
 
 
 @jit()
-def log_ratio(
-    source: Floats, depth: float, origin: float, log_range: float, near: Ints, network: Network,
-    stream: Stream,
-) -> float:  # fmt: skip
-    """Log-likelihood ratio of an event against noise alone, with the prior on its depth."""
-    total = -0.5 * ((depth - DEPTH_MEAN) / DEPTH_SPREAD) ** 2
-    for i in near:
-        d = separation(source, network.place[i])
-        p = detection(d, log_range, network.width) * network.active[i]
-        if p < 0.01:
-            continue
-        a, b = stream.first[i], stream.first[i + 1]
-        for phase in range(4):
-            share, travel, scale, low, high = arrival(phase, i, d, depth, network)
-            share *= p
-            if share < 0.01:
+def _stack_block(
+    near: Any, distance: Any, nodes: Ints, network: Network, stream: Stream, lowest: Ints,
+    highest: Ints, log_rate: Floats, rows: Any, log_ranges: Floats, start: float, step: float,
+    smear: float, best: Any, where: Any,
+) -> None:  # fmt: skip
+    """Stack the nodes of a block.
+
+    Where all gains that touch a cell of `CELL` bins cannot lift it above the least of `best`, it is
+    passed over.
+    """
+    n_bins, n = len(best), len(log_ranges)
+    end, floor = start + n_bins * step, best.min()
+    log_density = np.log(0.6 / (2.0 * smear))
+    bins = np.zeros((n, n_bins + 1), np.float32)
+    touch, carry = np.zeros((n, n_bins // CELL + 1)), np.zeros((n, n_bins // CELL + 1))
+    base, plus, last, p = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    votes = np.empty(n, np.int64)
+    for node in nodes:
+        bins[:], touch[:], carry[:], base[:], votes[:] = 0.0, 0.0, 0.0, 0.0, 0
+        for m in range(near.shape[1]):
+            i, d = near[node, m], distance[node, m]
+            for r in range(n):
+                p[r] = detection(d, log_ranges[r], network.width) * network.active[i]
+            for wave in range(2):
+                heard = False
+                for r in range(n):
+                    share = p[r] * network.merged[wave]
+                    plus[r], last[r] = -np.inf, start
+                    if share < 0.05:
+                        continue
+                    silence = LN2 * log2(1.0 - share)
+                    base[r] += silence
+                    if highest[i] > lowest[i]:
+                        plus[r], heard = LN2 * log2(share) - silence + log_density, True
+                if not heard:
+                    continue
+                at = min(d / network.dx, rows.shape[1] - 1.001)
+                k = int(at)
+                travel = rows[wave, k] + (at - k) * (rows[wave, k + 1] - rows[wave, k])
+                for j in range(lowest[i], highest[i]):
+                    origin = stream.times[j] - travel
+                    if origin - smear > end:
+                        break
+                    if stream.used[j] >= 0 or (stream.code[j] >= 0 and stream.code[j] != wave):
+                        continue
+                    for r in range(n):
+                        gain = plus[r] - log_rate[j]
+                        if gain <= 0.0 or origin + smear <= last[r]:
+                            continue
+                        a = int((max(origin - smear, last[r]) - start) / step)
+                        last[r] = origin + smear
+                        b = min(n_bins, int((last[r] - start) / step))
+                        votes[r] += 1
+                        bins[r, a] += gain
+                        bins[r, b] -= gain
+                        carry[r, a // CELL] += gain
+                        carry[r, b // CELL] -= gain
+                        for c in range(a // CELL, b // CELL + 1):
+                            touch[r, c] += gain
+        for r in range(n):
+            if votes[r] < 3:
                 continue
-            seen, at = 0.0, origin + travel
-            for j in range(a + np.searchsorted(stream.times[a:b], at + low), b):
-                residual = stream.times[j] - at
-                if residual > high:
-                    break
-                if stream.used[j] < 0:
-                    seen += odds(j, residual, scale, phase % 2, network, stream)
-            total += np.log(1.0 - share + share * seen)
-    return total
+            before = base[r]
+            for c in range(touch.shape[1]):
+                if before + touch[r, c] > floor:
+                    total = before
+                    for t in range(c * CELL, min((c + 1) * CELL, n_bins)):
+                        total += bins[r, t]
+                        if total > best[t]:
+                            best[t] = total
+                            where[t] = node
+                before += carry[r, c]
 
 
 @jit()
@@ -247,12 +261,53 @@ def best_origin(
     source: Floats, depth: float, guess: float, spread: float, steps: int, log_ranges: Floats,
     near: Ints, network: Network, stream: Stream,
 ) -> tuple[float, float, int]:  # fmt: skip
-    """Highest log ratio over detection range and origin time within `spread` of a guess."""
+    """Highest log ratio over detection range and origin time within `spread` of a guess.
+
+    The log-likelihood ratio is that of an event against noise alone, with the prior on its depth.
+
+    Returns
+    -------
+    (log ratio, origin, index of the detection range)
+    """
+    n, m, each = len(log_ranges), 2 * steps + 1, spread / max(steps, 1)
+    total = np.full((n, m), -0.5 * ((depth - DEPTH_MEAN) / DEPTH_SPREAD) ** 2)
+    seen, p = np.empty(m), np.empty(n)
+    for i in near:
+        d, most = separation(source, network.place[i]), 0.0
+        for r in range(n):
+            p[r] = detection(d, log_ranges[r], network.width) * network.active[i]
+            most = max(most, p[r])
+        if most < 0.01:
+            continue
+        a, b = stream.first[i], stream.first[i + 1]
+        for phase in range(4):
+            share, travel, scale, low, high = arrival(phase, i, d, depth, network)
+            if share * most < 0.01:
+                continue
+            seen[:], heard, at = 0.0, False, guess + travel
+            for j in range(a + np.searchsorted(stream.times[a:b], at - spread + low), b):
+                late = stream.times[j] - at
+                if late > high + spread:
+                    break
+                if stream.used[j] >= 0:
+                    continue
+                for k in range(m):
+                    residual = late - (k - steps) * each
+                    if low <= residual <= high:
+                        heard = True
+                        seen[k] += odds(j, residual, scale, phase % 2, network, stream)
+            for r in range(n):
+                chance = share * p[r]
+                if p[r] < 0.01 or chance < 0.01:
+                    continue
+                if heard:
+                    for k in range(m):
+                        total[r, k] += np.log(1.0 - chance + chance * seen[k])
+                else:
+                    total[r] += np.log(1.0 - chance)
     top, when, which = -1e300, guess, 0
-    for r in range(len(log_ranges)):
-        for k in range(-steps, steps + 1):
-            at = guess + k * spread / max(steps, 1)
-            value = log_ratio(source, depth, at, log_ranges[r], near, network, stream)
-            if value > top:
-                top, when, which = value, at, r
+    for r in range(n):
+        for k in range(m):
+            if total[r, k] > top:
+                top, when, which = total[r, k], guess + (k - steps) * each, r
     return top, when, which

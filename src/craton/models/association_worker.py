@@ -20,6 +20,7 @@ from craton.models.physics.travel_times import TravelTimes
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+TOGETHER = 16  # candidates that are looked at side by side
 NEAREST = 30  # stations that a node listens to
 CLIMB_SLACK = 5.0
 EVENT_COLUMNS = (
@@ -127,9 +128,15 @@ class Worker:
             (float(clock[a]), float(clock[b]))
             for a, b in zip(np.r_[0, breaks + 1], np.r_[breaks, len(clock) - 1], strict=True)
         ]
+        self.least = np.float32(settings.threshold - STACK_SLACK)
         self.seconds = float(sum(b - a + 30.0 for a, b in self.runs))
         place = vectors(geometry.latitude, geometry.longitude)
         self.tree = cKDTree(place)
+        chord, near = self._nearest(geometry.nodes[:, 0], geometry.nodes[:, 1])
+        self.near, self.distance = near.astype(np.int32), arc(chord).astype(np.float32)
+        self.order = np.argsort(geometry.block, kind="stable")
+        blocks = np.arange(geometry.block.max() + 2)
+        self.edge = np.searchsorted(geometry.block[self.order], blocks)
         self.network = Network(
             place, geometry.elevation / table.surface_p, geometry.elevation / table.surface_s,
             np.zeros(n), table.seconds, table.distance_step, table.depth_step, settings.scale0,
@@ -191,17 +198,16 @@ class Worker:
         depth = min(8.0, self.table.max_depth)
         x = np.arange(self.table.seconds.shape[2]) * self.table.distance_step
         rows = np.stack([self.table(p, x, np.full_like(x, depth)) for p in ("P", "Sg")])
+        rows = rows.astype(np.float32)
         begin = start - 60.0 - 0.1 * self.table("P", self.geometry.reach, 0.0).item()
-        nodes = vectors(self.geometry.nodes[:, 0], self.geometry.nodes[:, 1])
-        chord, near = self.tree.query(nodes, k=min(NEAREST, len(rate)))
         while begin < end:
             bins = int(min(length, end - begin) / step) + 1
-            shape = (int(self.geometry.block.max()) + 1, bins)
-            best, where = np.full(shape, -1e9, np.float32), np.zeros(shape, np.int32)
+            shape = (len(self.edge) - 1, bins)
+            best, where = np.full(shape, self.least, np.float32), np.zeros(shape, np.int32)
             kernels.stack(
-                near.astype(np.int32), arc(chord).astype(np.float32), self.geometry.block,
-                self.network, self.stream, np.log(self.stream.rate), rows.astype(np.float32),
-                np.log(self.geometry.ranges), begin, step, smear, best, where,
+                self.near, self.distance, self.order, self.edge, self.network, self.stream,
+                np.log(self.stream.rate), rows, np.log(self.geometry.ranges), begin, step, smear,
+                best, where,
             )  # fmt: skip
             self._take(best, where, begin, step, smear)
             begin += length
@@ -220,36 +226,50 @@ class Worker:
         """Refine the peaks of the stack, highest first, and keep those above the threshold."""
         from scipy.ndimage import maximum_filter1d
 
-        low = self.settings.threshold - STACK_SLACK
         width = 2 * int(np.ceil(2 * smear / step)) + 1
-        peak = (best >= maximum_filter1d(best, width, axis=1)) & (best > low)
+        peak = (best >= maximum_filter1d(best, width, axis=1)) & (best > self.least)
         block, bin_ = np.nonzero(peak)
         order = np.argsort(-best[block, bin_], kind="stable")
         block, bin_ = block[order], bin_[order]
         node = self.geometry.nodes[where[block, bin_]]
         at = np.asarray(begin + (bin_ + 0.5) * step, float)
-        for k in _standing(node, at, 1.5 * BLOCK_NODES * self.geometry.spacing, 2.5 * smear):
-            self._try(node[k, 0], node[k, 1], float(at[k]), smear)
+        kept = _standing(node, at, 1.5 * BLOCK_NODES * self.geometry.spacing, 2.5 * smear)
+        latitude, longitude, at = node[kept, 0], node[kept, 1], at[kept]
+        near = self._nearest(latitude, longitude)[1]
+        ranges, least = np.log(self.geometry.ranges), self.settings.threshold - CLIMB_SLACK
+        rest = (self.geometry.spacing, smear, ranges, self.settings.max_depth, least)
+        for first in range(0, len(at), TOGETHER):
+            some = slice(first, first + TOGETHER)
+            # with fewer picks left no candidate does better, so the hopeless are known beforehand
+            hope = climb.heights(latitude[some], longitude[some], at[some], *rest, near[some],
+                                 self.network, self.stream)  # fmt: skip
+            for k in first + np.flatnonzero(hope >= self.settings.threshold - 1.0):
+                found = climb.search(
+                    latitude[k], longitude[k], at[k], *rest, near[k], self.network, self.stream
+                )
+                if found[0] >= self.settings.threshold - 1.0:
+                    self._try(found)
+
+    def _nearest(self, latitude: Floats, longitude: Floats) -> tuple[Floats, Ints]:
+        """The stations next to each place: chords and rows, shape (place, station)."""
+        k = min(NEAREST, self.tree.n)
+        chord, near = self.tree.query(vectors(latitude, longitude), k=k)
+        return chord.reshape(-1, k), near.reshape(-1, k)
 
     def _near(self, latitude: float, longitude: float, range_km: float) -> Ints:
         chord = 2 * np.sin(min(4.0 * range_km, self.geometry.reach) / EARTH / 2)
         point = vectors(np.array([latitude]), np.array([longitude]))[0]
         return np.sort(np.asarray(self.tree.query_ball_point(point, chord), np.int64))
 
-    def _try(self, latitude: float, longitude: float, guess: float, smear: float) -> None:
-        point = vectors(np.array([latitude]), np.array([longitude]))[0]
-        near = self.tree.query(point, k=min(NEAREST, len(self.network.place)))[1]
-        ranges = np.log(self.geometry.ranges)
-        threshold, deepest = self.settings.threshold, self.settings.max_depth
-        found = climb.search(
-            latitude, longitude, guess, self.geometry.spacing, smear, ranges, deepest,
-            threshold - CLIMB_SLACK, near, self.network, self.stream,
+    def _try(self, found: tuple[float, float, float, float, float, int, Floats]) -> None:
+        """Climb on with all stations that may see the event; keep it if it is high enough."""
+        ranges = self.geometry.ranges
+        near = self._near(found[1], found[2], ranges[found[5]])
+        found = climb.locate(
+            *found[1:5], np.log(ranges), self.settings.max_depth, near, self.network, self.stream,
+            10,
         )  # fmt: skip
-        if found[0] < threshold - 1.0:
-            return
-        near = self._near(found[1], found[2], self.geometry.ranges[found[5]])
-        found = climb.locate(*found[1:5], ranges, deepest, near, self.network, self.stream, 10)
-        if found[0] >= threshold:
+        if found[0] >= self.settings.threshold:
             self._accept(found, near)
 
     def _accept(self, found: tuple[float, float, float, float, float, int, Floats],
