@@ -23,7 +23,7 @@ def learnt():
     owner[3] = 0  # the pick that is 9 s late
     for one, truth in zip(made, real, strict=True):
         one.event[0, BUSY] = (-1.0 if truth else 1.0) + rng.normal(0, 0.3)
-    model = GraphAssociator(epochs=40, width=16)
+    model = GraphAssociator(epochs=120, width=16)
     model.start(made, seed=0)
     model.learn(made, real, owner, Fitting(0))
     return model, made, real
@@ -45,7 +45,7 @@ def test_it_learns_which_picks_are_none_of_the_event(learnt):
 def test_a_copy_from_its_state_judges_the_same(learnt):
     """Arrays alone carry the model."""
     model, made, _ = learnt
-    again = GraphAssociator(epochs=40, width=16).with_state(model.state())
+    again = GraphAssociator(epochs=120, width=16).with_state(model.state())
     for ours, theirs in zip(model.judge(made[:5]), again.judge(made[:5]), strict=True):
         assert np.array_equal(ours, theirs)
 
@@ -62,4 +62,4 @@ def test_a_state_without_a_weight_is_refused(learnt):
     state = learnt[0].state()
     del state["net.real.weight"]
     with pytest.raises(BundleError, match=r"net\.real\.weight"):
-        GraphAssociator(epochs=40, width=16).with_state(state)
+        GraphAssociator(epochs=120, width=16).with_state(state)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba
 import numpy as np
 
 from craton.models.association_kernels import (
@@ -21,7 +18,7 @@ from craton.models.association_kernels import (
     separation,
     unit,
 )
-from craton.models.physics._jit import jit
+from craton.models.physics._jit import jit, side_by_side
 from craton.models.physics.travel_times import lookup
 
 
@@ -88,6 +85,33 @@ def normal_equations(
 
 
 @jit()
+def inverse(matrix: Floats) -> Floats:
+    """Of a symmetric positive definite matrix; compiles in a tenth of the time of LAPACK's.
+
+    Examples
+    --------
+    >>> inverse(np.array([[2.0, 1.0], [1.0, 2.0]])).round(3).tolist()
+    [[0.667, -0.333], [-0.333, 0.667]]
+    """
+    n = len(matrix)
+    left, found = matrix.copy(), np.zeros((n, n))
+    for k in range(n):
+        found[k, k] = 1.0
+    for k in range(n):
+        pivot = left[k, k]
+        for m in range(n):
+            left[k, m] /= pivot
+            found[k, m] /= pivot
+        for i in range(n):
+            factor = left[i, k]
+            if i != k:
+                for m in range(n):
+                    left[i, m] -= factor * left[k, m]
+                    found[i, m] -= factor * found[k, m]
+    return found
+
+
+@jit()
 def locate(
     latitude: float, longitude: float, depth: float, origin: float, log_ranges: Floats,
     max_depth: float, near: Ints, network: Network, stream: Stream, rounds: int,
@@ -110,10 +134,14 @@ def locate(
         damped = matrix.copy()
         for k in range(4):
             damped[k, k] += damping * matrix[k, k] + 1e-9
-        move = np.linalg.solve(damped, right)
+        step, move = inverse(damped), np.zeros(4)
+        for k in range(4):
+            for m in range(4):
+                move[k] += step[k, m] * right[m]
         length = np.sqrt(move[0] ** 2 + move[1] ** 2)
         if length > 100.0:
-            move *= 100.0 / length
+            for k in range(4):
+                move[k] *= 100.0 / length
         la = latitude + move[1] / 111.19
         lo = longitude + move[0] / 111.19 / max(np.cos(np.radians(latitude)), 0.05)
         z = min(max(depth + move[2], 0.0), max_depth)
@@ -136,8 +164,7 @@ def locate(
                 break
     for k in range(4):
         matrix[k, k] += 1e-9
-    covariance: Any = np.linalg.inv(matrix)
-    return top, latitude, longitude, depth, origin, which, covariance
+    return top, latitude, longitude, depth, origin, which, inverse(matrix)
 
 
 @jit()
@@ -169,7 +196,6 @@ def search(
     return locate(la, lo, DEPTH_MEAN, at, log_ranges, max_depth, near, network, stream, 15)
 
 
-@jit(parallel=True)
 def heights(
     latitude: Floats, longitude: Floats, guess: Floats, side: float, smear: float,
     log_ranges: Floats, max_depth: float, hopeless: float, near: Ints, network: Network,
@@ -177,12 +203,28 @@ def heights(
 ) -> Floats:  # fmt: skip
     """The log ratio that `search` comes to from each of some places."""
     found = np.empty(len(latitude))
-    for k in numba.prange(len(latitude)):
+
+    def some(first: int, end: int) -> None:
+        _heights(
+            first, end, latitude, longitude, guess, side, smear, log_ranges, max_depth, hopeless,
+            near, network, stream, found,
+        )  # fmt: skip
+
+    side_by_side(some, len(found))
+    return found
+
+
+@jit(nogil=True)
+def _heights(
+    begin: int, stop: int, latitude: Floats, longitude: Floats, guess: Floats, side: float,
+    smear: float, log_ranges: Floats, max_depth: float, hopeless: float, near: Ints,
+    network: Network, stream: Stream, found: Floats,
+) -> None:  # fmt: skip
+    for k in range(begin, stop):
         found[k] = search(
             latitude[k], longitude[k], guess[k], side, smear, log_ranges, max_depth, hopeless,
             near[k], network, stream,
         )[0]  # fmt: skip
-    return found
 
 
 @jit()

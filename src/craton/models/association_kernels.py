@@ -17,11 +17,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from craton.models.physics._jit import LN2, jit, log2
+from craton.models.physics._jit import LN2, jit, log2, side_by_side
 from craton.models.physics.travel_times import lookup
 
 Floats = NDArray[np.float64]
@@ -154,11 +153,9 @@ def odds(pick: int, residual: float, scale: float, wave: int, network: Network,
     return value
 
 
-@jit(parallel=True)
 def stack(
     near: Any, distance: Any, order: Ints, edge: Ints, network: Network, stream: Stream,
-    log_rate: Floats, rows: Any, log_ranges: Floats, start: float, step: float, smear: float,
-    best: Any, where: Any,
+    rows: Any, log_ranges: Floats, start: float, step: float, smear: float, best: Any, where: Any,
 ) -> None:  # fmt: skip
     """Stack log-likelihood ratios over origin time at each node; keep the best of each block.
 
@@ -167,14 +164,30 @@ def stack(
     `best` and `where` (block, bin) get the highest stack above what is in `best`, and its node. A
     pick counts for all origin times within `smear` s of its own.
     """
+    log_rate, last = np.log(stream.rate), start + best.shape[1] * step + LONGEST_S
+
+    def some(first: int, end: int) -> None:
+        _stack_blocks(
+            first, end, near, distance, order, edge, network, stream, log_rate, rows, log_ranges,
+            start, last, step, smear, best, where,
+        )  # fmt: skip
+
+    # blocks are of unequal work
+    side_by_side(some, len(edge) - 1, parts=16)
+
+
+@jit(nogil=True)
+def _stack_blocks(
+    begin: int, stop: int, near: Any, distance: Any, order: Ints, edge: Ints, network: Network,
+    stream: Stream, log_rate: Floats, rows: Any, log_ranges: Floats, start: float, last: float,
+    step: float, smear: float, best: Any, where: Any,
+) -> None:  # fmt: skip
     lowest, highest = np.empty(len(network.place), np.int64), np.empty(len(network.place), np.int64)
     for i in range(len(network.place)):
         a, b = stream.first[i], stream.first[i + 1]
         lowest[i] = a + np.searchsorted(stream.times[a:b], start - smear)
-        highest[i] = a + np.searchsorted(
-            stream.times[a:b], start + best.shape[1] * step + LONGEST_S
-        )
-    for k in numba.prange(len(edge) - 1):
+        highest[i] = a + np.searchsorted(stream.times[a:b], last)
+    for k in range(begin, stop):
         _stack_block(
             near, distance, order[edge[k] : edge[k + 1]], network, stream, lowest, highest,
             log_rate, rows, log_ranges, start, step, smear, best[k], where[k],
@@ -200,11 +213,17 @@ def _stack_block(
     base, plus, last, p = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     votes = np.empty(n, np.int64)
     for node in nodes:
-        bins[:], touch[:], carry[:], base[:], votes[:] = 0.0, 0.0, 0.0, 0.0, 0
+        for r in range(n):
+            base[r], votes[r] = 0.0, 0
+            for t in range(bins.shape[1]):
+                bins[r, t] = 0.0
+            for c in range(touch.shape[1]):
+                touch[r, c] = carry[r, c] = 0.0
         for m in range(near.shape[1]):
             i, d = near[node, m], distance[node, m]
+            far = np.log(d + 1.0)
             for r in range(n):
-                p[r] = detection(d, log_ranges[r], network.width) * network.active[i]
+                p[r] = network.active[i] / (1.0 + np.exp((far - log_ranges[r]) / network.width))
             for wave in range(2):
                 heard = False
                 for r in range(n):
@@ -270,8 +289,10 @@ def best_origin(
     (log ratio, origin, index of the detection range)
     """
     n, m, each = len(log_ranges), 2 * steps + 1, spread / max(steps, 1)
-    total = np.full((n, m), -0.5 * ((depth - DEPTH_MEAN) / DEPTH_SPREAD) ** 2)
-    seen, p = np.empty(m), np.empty(n)
+    total, seen, p = np.empty((n, m)), np.empty(m), np.empty(n)
+    for r in range(n):
+        for k in range(m):
+            total[r, k] = -0.5 * ((depth - DEPTH_MEAN) / DEPTH_SPREAD) ** 2
     for i in near:
         d, most = separation(source, network.place[i]), 0.0
         for r in range(n):
@@ -284,7 +305,9 @@ def best_origin(
             share, travel, scale, low, high = arrival(phase, i, d, depth, network)
             if share * most < 0.01:
                 continue
-            seen[:], heard, at = 0.0, False, guess + travel
+            heard, at = False, guess + travel
+            for k in range(m):
+                seen[k] = 0.0
             for j in range(a + np.searchsorted(stream.times[a:b], at - spread + low), b):
                 late = stream.times[j] - at
                 if late > high + spread:
@@ -300,11 +323,12 @@ def best_origin(
                 chance = share * p[r]
                 if p[r] < 0.01 or chance < 0.01:
                     continue
-                if heard:
-                    for k in range(m):
+                silence = np.log(1.0 - chance)
+                for k in range(m):
+                    if heard and seen[k] > 0.0:
                         total[r, k] += np.log(1.0 - chance + chance * seen[k])
-                else:
-                    total[r] += np.log(1.0 - chance)
+                    else:
+                        total[r, k] += silence
     top, when, which = -1e300, guess, 0
     for r in range(n):
         for k in range(m):

@@ -205,9 +205,8 @@ class Worker:
             shape = (len(self.edge) - 1, bins)
             best, where = np.full(shape, self.least, np.float32), np.zeros(shape, np.int32)
             kernels.stack(
-                self.near, self.distance, self.order, self.edge, self.network, self.stream,
-                np.log(self.stream.rate), rows, np.log(self.geometry.ranges), begin, step, smear,
-                best, where,
+                self.near, self.distance, self.order, self.edge, self.network, self.stream, rows,
+                np.log(self.geometry.ranges), begin, step, smear, best, where,
             )  # fmt: skip
             self._take(best, where, begin, step, smear)
             begin += length

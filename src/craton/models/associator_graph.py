@@ -86,10 +86,13 @@ class GraphAssociator(Model):
         optimiser = torch.optim.AdamW(self.net.parameters(), lr=3e-3, weight_decay=1e-2)
         loss = torch.nn.BCEWithLogitsLoss()
         order = np.random.default_rng(fitting.seed)
-        steps = self.config.epochs * -(-len(made) // BATCH)
+        # joining graphs takes longer than a step, so they are joined once
+        batches = list(_batches(scaled, order.permutation(len(made))))
+        steps = self.config.epochs * len(batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
         for epoch in range(self.config.epochs):
-            for batch in _batches(scaled, order.permutation(len(made))):
+            for k in order.permutation(len(batches)):
+                batch = batches[k]
                 seen, own = self.net(batch)
                 total = loss(seen, batch.y)
                 known = batch["pick"].y >= 0

@@ -6,8 +6,12 @@ calls into the C library; a pair of ETAS events costs 1.4 ns instead of 10.6 ns 
 
 from __future__ import annotations
 
+import itertools
 import math
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import numba
@@ -20,7 +24,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 REORDER = {"reassoc", "contract", "nsz", "arcp"}
 
 
-def jit(*, parallel: bool = False, reorder: bool = False, inline: bool = False) -> Callable[[F], F]:
+def jit(
+    *, parallel: bool = False, reorder: bool = False, inline: bool = False, nogil: bool = False
+) -> Callable[[F], F]:
     """Compile at the first call and keep the code on disk.
 
     Parameters
@@ -31,13 +37,51 @@ def jit(*, parallel: bool = False, reorder: bool = False, inline: bool = False) 
         Let sums be taken in another order, so that they vectorise.
     inline : bool
         Copy the body into each caller.
+    nogil : bool
+        Let other threads run meanwhile; see `side_by_side`.
     """
     options: dict[str, Any] = {"error_model": "numpy"}
     if inline:
         return cast("Callable[[F], F]", numba.njit(inline="always", **options))
+    if nogil:
+        options["nogil"] = True
     if reorder:
         options["fastmath"] = REORDER
     return cast("Callable[[F], F]", numba.njit(parallel=parallel, cache=True, **options))
+
+
+def side_by_side(work: Callable[[int, int], object], n: int, parts: int = 0) -> None:
+    """Call ``work(first, last)`` for parts of ``range(n)``, on all threads of numba.
+
+    For large functions, which compile far longer as a loop over `numba.prange`.
+
+    Examples
+    --------
+    >>> found = np.zeros(10)
+    >>> def double(first, last):
+    ...     found[first:last] = 2 * np.arange(first, last)
+    >>> side_by_side(double, 10, 3)
+    >>> found.tolist() == [2.0 * k for k in range(10)]
+    True
+    """
+    threads = numba.get_num_threads()
+    edges = np.linspace(0, n, (parts or threads) + 1).astype(int).tolist()
+    jobs = [(a, b) for a, b in itertools.pairwise(edges) if b > a]
+    if threads == 1 or len(jobs) < 2:
+        for a, b in jobs:
+            work(a, b)
+        return
+    for done in [_pool(threads).submit(work, a, b) for a, b in jobs]:
+        done.result()
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "compiled")
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _cast(source: Any, target: Any) -> Any:
