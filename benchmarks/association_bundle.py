@@ -1,7 +1,7 @@
 """The bundle for picks of the Central and Eastern United States, and what it gives on them.
 
     CRATON_DATA_DIR=DIR python benchmarks/association_bundle.py [--hours N] [--candidates ...]
-                                                                [--only-predict]
+                                                        [--only-predict | --compare NAME ...]
 
 The associator learns on a synthetic world on the same stations, made after the real development
 picks (which waves are picked at which distance, bursts, stations on the same ground, how many
@@ -48,6 +48,7 @@ BUNDLE = HERE / "bundles" / "phase-association" / "glass3-ceus"
 RESULT = HERE / "results" / "association_bundle.json"
 UNMATCHED = 45
 LEAST = 0.01
+FOUND = 51
 SECONDS, KM = 15.0, 100.0
 PLACE = ["latitude", "longitude"]
 CARD = """
@@ -64,7 +65,7 @@ def told(done: int, total: int, text: str) -> None:
     print(f"{done}/{total} {text}", file=sys.stderr, flush=True)
 
 
-def train(hours: float, candidates: list[str]) -> dict[str, Any]:
+def train(hours: float, candidates: list[str], bundle: Path) -> dict[str, Any]:
     """Learn on a world of so many hours and keep the bundle."""
     began = time.perf_counter()
     settings = {
@@ -72,15 +73,15 @@ def train(hours: float, candidates: list[str]) -> dict[str, Any]:
         "data": "glass3-ceus/ceus_dev.jsonpick.gz", "world_hours": hours,
         "stations": "glass3-ceus/regional_example_stationlist.json.gz",
         "match_seconds": SECONDS, "match_km": KM,
-        "least_probability": LEAST, "audit": False, "explain": 0, "folds": 2,
+        "audit": False, "explain": 0, "folds": 2,
         "candidates": candidates,
         "models": {name: {"threshold": 16.0} for name in candidates},
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         result = run(RunConfig.of("phase-association", settings), Path(folder) / "run",
                      progress=told)  # fmt: skip
-        shutil.rmtree(BUNDLE, ignore_errors=True)
-        shutil.copytree(Path(folder) / "run" / "bundle", BUNDLE)
+        shutil.rmtree(bundle, ignore_errors=True)
+        shutil.copytree(Path(folder) / "run" / "bundle", bundle)
     names = ("model", "role", "metric", "score", "low", "high")
     kept = pd.DataFrame([{k: getattr(s, k) for k in names} for s in result.scores])
     return {
@@ -102,9 +103,9 @@ def cut(probability: np.ndarray, known: np.ndarray, unmatched: float) -> float:
     return float(wrong[min(round(unmatched), len(wrong)) - 1])
 
 
-def calibrate(folder: Path) -> dict[str, Any]:
+def calibrate(folder: Path, bundle: Path) -> dict[str, Any]:
     """Fit curve and cut on the development picks, keep them in the bundle."""
-    events, _ = predict(folder / "ceus_dev.jsonpick.gz", f"least_probability={LEAST}")
+    events, _ = predict(folder / "ceus_dev.jsonpick.gz", bundle, f"least_probability={LEAST}")
     known, p = matched(events, folder), events["probability"].to_numpy(float)
     x, late = np.log(p / (1 - p)), (events["time"] > events["time"].median()).to_numpy()
     found = unwanted = 0
@@ -113,27 +114,30 @@ def calibrate(folder: Path) -> dict[str, Any]:
         found += int((known & test & (p >= least)).sum())
         unwanted += int((~known & test & (p >= least)).sum())
     curve, least = fit_curve(x, known), cut(p, known, UNMATCHED)
-    kept = bundles.load(BUNDLE)
+    kept = bundles.load(bundle)
     arrays, manifest = dict(kept.state), dict(kept.manifest)
     a, b = arrays["calibrator.curve"]
     arrays["calibrator.curve"] = np.array([curve[0] + curve[1] * a, curve[1] * b])
     least = float(1 / (1 + np.exp(-(curve[0] + curve[1] * np.log(least / (1 - least))))))
     manifest["settings"] = {**manifest["settings"], "least_probability": round(least - 5e-7, 6)}
-    card = (BUNDLE / "MODEL_CARD.md").read_text(encoding="utf-8").split(CARD)[0] + CARD
-    bundles.save(BUNDLE, manifest, arrays, card)
+    card = (bundle / "MODEL_CARD.md").read_text(encoding="utf-8").split(CARD)[0] + CARD
+    bundles.save(bundle, manifest, arrays, card)
+    best = np.argsort(-p, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(known[best]), FOUND))
     return {
+        f"unmatched_where_{FOUND}_are_found": enough + 1 - FOUND if enough < len(p) else None,
         "detections": len(p), "in_the_catalogue": int(known.sum()),
         "curve": curve.round(4).tolist(),
         "least_probability": round(least, 4), "other_half": {"found": found, "unmatched": unwanted},
     }  # fmt: skip
 
 
-def predict(picks: Path, *settings: str) -> tuple[pd.DataFrame, float]:
+def predict(picks: Path, bundle: Path, *settings: str) -> tuple[pd.DataFrame, float]:
     """Events that the bundle gives in a new process, and the seconds that takes."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "events.csv"
         began = time.perf_counter()
-        command = [Path(sys.executable).parent / "craton", "predict", BUNDLE, picks, "--out", out]
+        command = [Path(sys.executable).parent / "craton", "predict", bundle, picks, "--out", out]
         command += [part for said in settings for part in ("--set", said)]
         subprocess.run([str(c) for c in command], check=True, capture_output=True)
         return read_events(out), time.perf_counter() - began
@@ -185,17 +189,24 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=60.0, help="length of the world")
     parser.add_argument("--candidates", nargs="*", default=["physics"])
     parser.add_argument("--only-predict", action="store_true", help="use the bundle that is there")
+    parser.add_argument("--compare", nargs="+", help="judge other candidates, leave the bundle")
     given = parser.parse_args()
     if not os.environ.get("CRATON_DATA_DIR"):
         raise SystemExit("name the folder of datasets with CRATON_DATA_DIR")
     folder = locate("glass3-ceus").path
     found = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    if not given.only_predict:
-        found = {"training": train(given.hours, given.candidates)}
-        found["calibration"] = calibrate(folder)
+    if given.compare:
+        with tempfile.TemporaryDirectory() as other:
+            bundle = Path(other) / "bundle"
+            made = {"training": train(given.hours, given.compare, bundle)}
+            found["compared"] = made | {"calibration": calibrate(folder, bundle)}
+    elif not given.only_predict:
+        found = {"training": train(given.hours, given.candidates, BUNDLE)}
+        found["calibration"] = calibrate(folder, BUNDLE)
         RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    events, seconds = predict(folder / "ceus_dev.jsonpick.gz")
-    found["dev"] = against(events, folder) | {"seconds_of_predict": round(seconds, 1)}
+    if not given.compare:
+        events, seconds = predict(folder / "ceus_dev.jsonpick.gz", BUNDLE)
+        found["dev"] = against(events, folder) | {"seconds_of_predict": round(seconds, 1)}
     text = json.dumps(found, indent=1)
     RESULT.write_text(text + "\n", encoding="utf-8")
     print(text)
