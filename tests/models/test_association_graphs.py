@@ -38,7 +38,7 @@ def scene():
 
 
 def graph():
-    return graphs(*scene(), np.arange(5), table_of("iasp91"))[0]
+    return graphs(*scene(), table_of("iasp91"))[0]
 
 
 def test_nodes_are_the_stations_by_distance_and_the_picks_near_a_predicted_time():
@@ -58,7 +58,7 @@ def test_a_pick_of_nobody_at_the_time_of_s_is_a_node_that_is_not_its_own():
     distance = haversine_km(LAT[0], LON[0], LAT[4], LON[4])
     due = float(table_of("iasp91")("S", distance, 0.0))
     inputs["pick_time"][0, 4] = 1001.0 + due
-    made = graphs(inputs, found, geometry, np.arange(5), table_of("iasp91"))[0]
+    made = graphs(inputs, found, geometry, table_of("iasp91"))[0]
     last = made["pick"].x[made["pick"].row.tolist().index(4)]
     assert (last[OWN], last[WAVE]) == (0, 1)
     assert last[LATE] == pytest.approx(1.0, abs=0.05)

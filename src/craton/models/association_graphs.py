@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from craton.io.geodesy import haversine_km
 from craton.models.association import Catalogue
 from craton.models.association_geometry import Geometry
+from craton.models.associators import places
 from craton.models.physics.travel_times import TravelTimes
 from craton.samples import Inputs
 
@@ -41,25 +42,22 @@ Graph = Any
 
 @dataclass(frozen=True)
 class Picks:
-    """A stream of picks in the order of time, and the row of each in the associator's."""
+    """Picks in the order of time, and the place of each among the associator's."""
 
     time: Floats
     station: Ints
     row: Ints
 
     @classmethod
-    def of(cls, inputs: Inputs, rows: Ints) -> Picks:
-        """The picks behind the associator's `rows`."""
-        _, at = np.unique(inputs["pick_number"], return_index=True)
-        at = at[-len(rows) :] if len(rows) else at[:0]
+    def of(cls, inputs: Inputs) -> Picks:
+        """The picks of some windows."""
+        _, at = places(inputs)
         time, station = inputs["pick_time"].ravel()[at], inputs["pick_station"].ravel()[at]
         order = np.argsort(time, kind="stable")
         return cls(time[order].astype(float), station[order].astype(np.int64), order)
 
 
-def graphs(
-    inputs: Inputs, found: Catalogue, geometry: Geometry, rows: Ints, table: TravelTimes
-) -> list[Graph]:
+def graphs(inputs: Inputs, found: Catalogue, geometry: Geometry, table: TravelTimes) -> list[Graph]:
     """A graph for each candidate.
 
     Returns
@@ -70,7 +68,7 @@ def graphs(
     """
     lat, lon = geometry.latitude, geometry.longitude
     between = haversine_km(lat[:, None], lon[:, None], lat, lon)
-    picks = Picks.of(inputs, rows)
+    picks = Picks.of(inputs)
     count = np.bincount(picks.station, minlength=len(lat))
     activity = np.log((count + 1.0) / (count.mean() + 1.0))
     events = event_features(found, picks, between)

@@ -131,7 +131,7 @@ class GraphAssociator(Model):
         """Candidates, their graphs, and the rows of the picks."""
         found, geometry, rows = candidates(inputs, self.config)
         table = table_of(self.config.velocity_model)
-        return found, graphs(inputs, found, geometry, rows, table), rows
+        return found, graphs(inputs, found, geometry, table), rows
 
     def _scaled(self, graph: Graph) -> Graph:
         """A copy with each feature less its mean, over its spread."""

@@ -53,10 +53,22 @@ def table_of(name: str) -> TravelTimes:
 _FOUND: dict[int, tuple[Catalogue, Geometry]] = {}
 
 
+def places(inputs: Inputs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the picks of some windows, each once, and where each stands in the flat inputs.
+
+    Examples
+    --------
+    >>> rows, at = places({"pick_number": np.array([[4, 5, -1], [5, 6, -1]])})
+    >>> rows.tolist(), at.tolist()
+    ([4, 5, 6], [0, 1, 4])
+    """
+    rows, at = np.unique(inputs["pick_number"], return_index=True)
+    return (rows[1:], at[1:]) if len(rows) and rows[0] < 0 else (rows, at)
+
+
 def candidates(inputs: Inputs, config: Any) -> tuple[Catalogue, Geometry, NDArray[np.int64]]:
     """Associate all picks of some windows as one stream; also the rows of the picks."""
-    rows, at = np.unique(inputs["pick_number"], return_index=True)
-    rows, at = (rows[1:], at[1:]) if len(rows) and rows[0] < 0 else (rows, at)
+    rows, at = places(inputs)
     time, station, code = (
         inputs[k].ravel()[at] for k in ("pick_time", "pick_station", "pick_code")
     )
@@ -133,7 +145,7 @@ def prediction(
     owner = np.where(member, found.pick_event, -1)
     values["n_picks"][at] = np.bincount(owner[owner >= 0], minlength=len(events))[kept]
     values["event_magnitude"][:] = -9.0
-    values["event_magnitude"][at] = _magnitudes(inputs, found, rows, owner)[kept]
+    values["event_magnitude"][at] = _magnitudes(inputs, found, owner)[kept]
     # numbers of picks are ascending, so a pick's place in the stream is found by bisection
     number = inputs["pick_number"]
     place = np.minimum(np.searchsorted(rows, number), max(len(rows) - 1, 0))
@@ -147,9 +159,7 @@ def prediction(
     return xr.Dataset(made, coords={"sample": samples.index.index.to_numpy()})
 
 
-def _magnitudes(
-    inputs: Inputs, found: Catalogue, rows: NDArray[np.int64], owner: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _magnitudes(inputs: Inputs, found: Catalogue, owner: NDArray[np.int64]) -> NDArray[np.float64]:
     """Local magnitude: median over stations of Hutton and Boore's; -9 where none has amplitudes.
 
     Amplitudes are ground displacements in m, taken as those of a Wood-Anderson seismograph.
@@ -157,8 +167,7 @@ def _magnitudes(
     from craton.io.geodesy import haversine_km
 
     magnitude = np.full(len(found.events), -9.0)
-    _, at = np.unique(inputs["pick_number"], return_index=True)
-    at = at[-len(rows) :] if len(rows) else at[:0]
+    _, at = places(inputs)
     amplitude = inputs["pick_amplitude"].ravel()[at]
     use = np.flatnonzero((owner >= 0) & (amplitude > 0))
     if not len(use):
