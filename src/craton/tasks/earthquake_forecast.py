@@ -334,12 +334,12 @@ TASK = Task(
     coordinates_only="smoothed-seismicity",
     quick={
         "horizon": 30.0,
-        "cell": 0.5,
+        "cell": 1.0,
         "simulations": 200,
         "models": {
             "etas": {"gains": False, "catalogs": 50},
             "etas-kernel-background": {"catalogs": 50},
-            "etas-neural": {"hidden": 8, "steps": 10, "catalogs": 20},
+            "etas-neural": {"hidden": 8, "steps": 6, "catalogs": 20},
         },
     },
     references=(
