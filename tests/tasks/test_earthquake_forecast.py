@@ -18,7 +18,8 @@ from craton.models.physics.etas_parameters import FITTED
 from craton.result import RunConfig
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig, _recovered
 
-QUICK = {**TASK.quick, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10}
+QUICK = {**TASK.quick, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10, "cell": 1.0}
+CELLS = 16  # the example's four by four degrees, at cells of one degree
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_the_csv_product_has_a_row_a_cell_and_horizon_and_a_chance_a_threshold(f
     out = tmp_path / "forecast.csv"
     engine.predict(folder, None, out)
     table = pd.read_csv(out)
-    assert table.groupby("horizon_days").size().to_dict() == {1.0: 64, 7.0: 64, 30.0: 64}
+    assert table.groupby("horizon_days").size().to_dict() == {1.0: CELLS, 7.0: CELLS, 30.0: CELLS}
     assert {"expected_count", "probability_m3", "probability_m5"} <= set(table)
     assert table["forecast_reference_time"].nunique() == 1
 
@@ -66,7 +67,7 @@ def test_the_geojson_product_has_a_polygon_a_cell(folder, tmp_path):
     out = tmp_path / "forecast.geojson"
     engine.predict(folder, None, out)
     features = json.loads(out.read_text())["features"]
-    assert len(features) == 64
+    assert len(features) == CELLS
     assert features[0]["geometry"]["type"] == "Polygon"
 
 
@@ -91,7 +92,7 @@ def test_tested_predictions_tell_places_times_and_units_as_cf_has_them(folder):
         corners = kept[f"{name}_bounds"]
         assert kept[name].dims == ("cell",) and corners.dims == ("cell", "corner")
         assert np.allclose(corners.mean("corner"), kept[name])
-        assert np.allclose(corners.max("corner") - corners.min("corner"), 0.5)
+        assert np.allclose(corners.max("corner") - corners.min("corner"), QUICK["cell"])
     assert kept["t0"].attrs["standard_name"] == "forecast_reference_time"
     assert kept["horizon"].attrs["standard_name"] == "forecast_period"
     assert (kept["horizon"] == 30.0).all()
