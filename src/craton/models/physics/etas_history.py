@@ -146,16 +146,46 @@ def _counts(
     out[k], out[k + 1], out[k + 2] = nearest, largest, since
 
 
-_EXCESS = 2 * DECAYS.size * REACHES.size + 5
+COUNTED = 2 * DECAYS.size * REACHES.size
+"""Columns of `past_features` that hold counts; those of `SEEN` follow."""
+
+SEEN = COUNTED + 7
+"""Columns of `past_features` that change with time: all but the densities and the border."""
+
+EXCESS = COUNTED + 5
 """Column of `past_features` that holds the excess; the next one holds it cut at one."""
 
 
-def with_excess(features: NDArray[np.float32], excess: Floats) -> NDArray[np.float32]:
-    """Features of events that come where and when others did, but have other magnitudes."""
-    changed = features.copy()
-    changed[:, _EXCESS] = excess
-    changed[:, _EXCESS + 1] = np.minimum(excess, 1.0)
-    return changed
+@jit()
+def write_seen(
+    counts: Floats, near2: float, felt: float, since: float, background: float, triggered: float,
+    excess: float, scale2: float, out: Floats,
+) -> None:  # fmt: skip
+    """Write the columns of `past_features` that change with time into `out`, for one event.
+
+    Counts, squared distance to the nearest, largest and time since it are those of `past_counts`.
+    """
+    total = background + triggered
+    for k in range(COUNTED):
+        out[k] = math.log(counts[k] + 0.05)
+    out[COUNTED] = 0.5 * math.log(near2 / scale2 + 1e-4)
+    out[COUNTED + 1] = felt
+    out[COUNTED + 2] = math.log(since + 1e-3)
+    out[COUNTED + 3] = math.log(total + 1e-12)
+    out[COUNTED + 4] = math.log(min(max(background / max(total, 1e-300), 1e-6), 1.0))
+    out[EXCESS] = excess
+    out[EXCESS + 1] = min(excess, 1.0)
+
+
+@jit()
+def _all_seen(counted: Floats, rate: Floats, excess: Floats, scale2: float) -> Floats:
+    out = np.empty((excess.size, SEEN))
+    for i in range(excess.size):
+        near2, felt, since = counted[i, COUNTED], counted[i, COUNTED + 1], counted[i, COUNTED + 2]
+        write_seen(
+            counted[i], near2, felt, since, rate[i, 0], rate[i, 1], excess[i], scale2, out[i]
+        )
+    return out
 
 
 def past_features(
@@ -178,18 +208,6 @@ def past_features(
         Length scale of the catalogue, km.
     """
     counted = past_counts(time, place, excess, (REACHES * scale) ** 2, DECAYS)
-    counts, (near2, felt, since) = counted[:, :-3], counted[:, -3:].T
-    total = rate.sum(axis=1)
-    columns = [
-        *np.log(counts + 0.05).T,
-        0.5 * np.log(near2 / scale**2 + 1e-4),
-        felt,
-        np.log(since + 1e-3),
-        np.log(total + 1e-12),
-        np.log(np.clip(rate[:, 0] / np.maximum(total, 1e-300), 1e-6, 1.0)),
-        excess,
-        np.minimum(excess, 1.0),
-        *np.log(density * scale**2 + 1e-9).T,
-        np.log(border / scale + 0.1),
-    ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    seen = _all_seen(counted, rate, excess, scale**2)
+    still = [*np.log(density * scale**2 + 1e-9).T, np.log(border / scale + 0.1)]
+    return np.hstack([seen, np.stack(still, axis=1)]).astype(np.float32)

@@ -1,31 +1,23 @@
-"""Forecasts of the neural ETAS model: catalogues simulated forward, counts by cell.
-
-Triggering that grows with magnitude nearly as fast as events become rare can feed on itself, though
-nothing like it was seen, and the line of one past event may do so though the mean of all does not.
-The offspring of simulated events are therefore scaled down where the mean number of offspring in
-their line, over magnitudes, would exceed `CRITICAL`; those of the events that did happen never are.
-
-What happens near a simulated event is as uncertain as the event itself, so its features are those
-of the past event that it descends from, with its own magnitude: a background event takes those of
-the past event around whose place it was drawn, a triggered one those of its parent.
-"""
+"""Forecasts of the neural ETAS model: catalogues simulated forward, counts by cell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from craton.models.physics._jit import side_by_side
 from craton.models.physics.etas_background import UniformDensity
 from craton.models.physics.etas_cells import checked_cells, spread
 from craton.models.physics.etas_forecast import CellForecast, CellRates, cell_forecasts
-from craton.models.physics.etas_history import with_excess
 from craton.models.physics.etas_kernels import Floats, Ints
 from craton.models.physics.etas_mixture import TIME_SCALES, ZONES
 from craton.models.physics.etas_neural import NeuralEtas
+from craton.models.physics.etas_neural_past import Past
+from craton.models.physics.etas_neural_simulation import Unroller
 from craton.models.physics.etas_parameters import EtasParameters
 from craton.models.physics.etas_simulation import (
     MANY,
@@ -35,9 +27,6 @@ from craton.models.physics.etas_simulation import (
     join,
 )
 from craton.models.physics.polygons import as_polygon, inside_polygon, polygon_area
-
-CRITICAL = 0.95
-"""Largest mean number of direct offspring of simulated events."""
 
 
 @dataclass(frozen=True)
@@ -106,32 +95,17 @@ class PastDensity:
         return cls(px, py, w / w.sum(), width, share, as_polygon(region))
 
 
-class Past(NamedTuple):
-    """Events that trigger, with their features, in order of time; days and km."""
-
-    time: Floats
-    x: Floats
-    y: Floats
-    magnitude: Floats
-    features: NDArray[np.float32]
-
-
 class _Weighted(NamedTuple):
-    """Events with their mixture weights.
-
-    `like` is the event of the past that each descends from.
-    """
+    """Events with their mixture weights."""
 
     events: Catalogs
-    like: Ints
     level: Floats
     u: Floats
     v: Floats
 
-    def take(self, rows: NDArray[np.bool_]) -> _Weighted:
-        """Some of the events."""
-        events = join([self.events], rows)
-        return _Weighted(events, self.like[rows], self.level[rows], self.u[rows], self.v[rows])
+    def take(self, rows: Any) -> _Weighted:
+        """Some of the events, or all in another order."""
+        return _Weighted(join([self.events], rows), self.level[rows], self.u[rows], self.v[rows])
 
 
 def forecast_windows(
@@ -145,6 +119,7 @@ def forecast_windows(
     background_share: Floats,
     magnitudes: Sequence[float],
     *,
+    scale: float,
     m_max: float,
     n_catalogs: int,
     seed: int,
@@ -162,14 +137,16 @@ def forecast_windows(
         Events before the start. The background density is around the first of these.
     background_share : numpy.ndarray, shape (cells,)
         Probability of each cell by the background.
+    scale : float
+        Length scale, km, of the features of the past.
     start, ends, cells, background, magnitudes, m_max, n_catalogs, seed, max_events
         As there.
     """
     box = checked_cells(cells)
-    simulation = _Simulation(model, base, past, (start, max(ends)), m_max, max_events)
-    whole, likes = simulation.run(background, n_catalogs, np.random.default_rng(seed))
-    order = np.lexsort((whole.time, whole.catalog))
-    simulated = simulation.weigh(join([whole], order), likes[order])
+    simulation = _Simulation(
+        model, base, past, (start, max(ends)), scale, background.area, m_max, max_events
+    )
+    simulated = simulation.run(background, n_catalogs, seed)
     found = []
     for end in ends:
         window = (start, end)
@@ -189,42 +166,15 @@ class _Simulation:
 
     def __init__(
         self, model: NeuralEtas, base: EtasParameters, past: Past, window: tuple[float, float],
-        m_max: float, max_events: int,
+        scale: float, area: float, m_max: float, max_events: int,
     ) -> None:  # fmt: skip
         self.model, self.base, self.past, self.window = model, base, past, window
         self.m_max, self.max_events = m_max, max_events
-        n = past.time.size
-        none = np.full(n, -1, np.int64)
+        self.unroller = Unroller(model, base, past, window, scale, area, m_max)
+        none = np.full(past.time.size, -1, np.int64)
         events = Catalogs(none, past.time, past.x, past.y, past.magnitude, none, none)
-        self.factor = np.full(n, np.nan)
-        self.history = self.weigh(events, np.arange(n), damped=False)
-
-    def branching_ratios(self, like: Ints, steps: int = 30) -> Floats:
-        """Mean number of direct offspring of these past events, over magnitudes to `m_max`."""
-        edges = np.linspace(0.0, self.m_max - self.base.mc, steps + 1)
-        chance = -np.diff(np.exp(-self.base.beta * edges))
-        total = np.zeros(like.size)
-        for excess, share in zip((edges[:-1] + edges[1:]) / 2, chance / chance.sum(), strict=True):
-            features = with_excess(self.past.features[like], np.full(like.size, excess))
-            level, table, u, v = self.model.weights(features, np.full(like.size, excess))
-            total += float(share) * level * (u * (v @ table.T)).sum(axis=1)
-        return total
-
-    def damping(self, like: Ints) -> Floats:
-        """What the offspring of each event are scaled down by, so that its line dies out."""
-        new = np.unique(like)
-        new = new[np.isnan(self.factor[new])]
-        if new.size:
-            ratio = np.maximum(self.branching_ratios(new), 1e-9)
-            self.factor[new] = np.minimum(1.0, CRITICAL / ratio)
-        return self.factor[like]
-
-    def weigh(self, events: Catalogs, like: Ints, damped: bool = True) -> _Weighted:
-        """Evaluate the network; the offspring of the history are not damped."""
-        excess = events.magnitude - self.base.mc
-        features = with_excess(self.past.features[like], excess)
-        level, self.table, u, v = self.model.weights(features, excess)
-        return _Weighted(events, like, self.damping(like) * level if damped else level, u, v)
+        level, self.table, u, v = model.weights(past.features, past.magnitude - base.mc)
+        self.history = _Weighted(events, level, u, v)
 
     def by_scale(self, given: _Weighted, window: tuple[float, float]) -> Floats:
         """Unscaled weight of each time scale of each event in a window."""
@@ -236,7 +186,7 @@ class _Simulation:
         self, given: _Weighted, window: tuple[float, float], box: Floats, bounds: Ints
     ) -> Floats:
         """Expected direct offspring in each cell, by group of events."""
-        if not given.like.size:
+        if not given.level.size:
             return np.zeros((bounds.size - 1, len(box)))
         mean = ((self.by_scale(given, window) @ self.table) * given.v).ravel()
         stretch = self.model.stretch(given.events.magnitude - self.base.mc)
@@ -253,69 +203,87 @@ class _Simulation:
             edges, box,
         )  # fmt: skip
 
-    def run(
-        self, background: PastDensity, n: int, rng: np.random.Generator
+    def run(self, background: PastDensity, n: int, seed: int) -> _Weighted:
+        """Simulate, by catalogue and time."""
+        rng, even = np.random.default_rng(seed), n >= MANY
+        born, like = self.founders(background, n, rng, even)
+        bounds = np.searchsorted(born.catalog, np.arange(n + 1))
+        excess = born.magnitude - self.base.mc
+        rows = np.stack([born.time, born.x, born.y, excess, born.generation.astype(float)], axis=1)
+        seeds = rng.integers(0, 2**32, n)
+        parts: list[Any] = [None] * n
+        # one catalogue that runs away is stopped long before it fills the memory
+        most = 10 * max(self.max_events // n, 1)
+
+        def unroll(first: int, last: int) -> None:
+            for k in range(first, last):
+                own = slice(bounds[k], bounds[k + 1])
+                parts[k] = self.unroller.run(int(seeds[k]), rows[own], like[own], most)
+
+        side_by_side(unroll, n, n)
+        sizes = [p.time.size for p in parts]
+        self.check(max(sum(sizes), self.max_events + 1 if max(sizes) > most else 0))
+        time, x, y, above, generation, level, u, v = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        )
+        whose, none = np.repeat(np.arange(n), sizes), np.full(time.size, -1, np.int64)
+        events = Catalogs(whose, time, x, y, self.base.mc + above, generation, none)
+        return _Weighted(events, level, u, v)
+
+    def check(self, expected: float) -> None:
+        """Refuse more events than are allowed."""
+        check_size(expected, self.max_events, self.base, self.m_max)
+
+    def founders(
+        self, background: PastDensity, n: int, rng: np.random.Generator, even: bool
     ) -> tuple[Catalogs, Ints]:
-        """Simulate; return events and the past event that each descends from."""
+        """Background events and the offspring of the past, with a past event near each."""
         start, end = self.window
-        mean, self.even = self.model.nu * (end - start), n >= MANY
-        check_size(mean * n, self.max_events, self.base, self.m_max)
+        mean = self.model.nu * (end - start)
+        self.check(mean * n)
         counts = rng.poisson(mean, n)
         k = int(counts.sum())
         x, y, origin = background.sample_around(rng, k)
-        founders = Catalogs(
+        drawn = Catalogs(
             np.repeat(np.arange(n), counts), rng.uniform(start, end, k), x, y,
-            draw_magnitudes(self.base, self.m_max, rng, k, self.even), np.zeros(k, np.int64),
+            draw_magnitudes(self.base, self.m_max, rng, k, even), np.zeros(k, np.int64),
             np.full(k, -1, np.int64),
         )  # fmt: skip
-        born, like = self.offspring(self.history, rng, n)
+        born, parent = self.offspring(n, rng, even)
+        both = join([drawn, born])
         # a history that is shorter than the background's lends features of an event it does have
-        origin = origin % self.past.time.size
-        parts, likes = [join([founders, born])], [np.concatenate([origin, like])]
-        while parts[-1].time.size:
-            check_size(sum(p.time.size for p in parts), self.max_events, self.base, self.m_max)
-            born, like = self.offspring(self.weigh(parts[-1], likes[-1]), rng)
-            parts.append(born)
-            likes.append(like)
-        return join(parts), np.concatenate(likes)
+        like = np.concatenate([origin % self.past.time.size, parent])
+        order = np.argsort(both.catalog, kind="stable")
+        return join([both], order), like[order]
 
-    def offspring(
-        self, given: _Weighted, rng: np.random.Generator, copies: int = 0
-    ) -> tuple[Catalogs, Ints]:
-        """Direct offspring in the window; of the history for so many copies."""
+    def offspring(self, n: int, rng: np.random.Generator, even: bool) -> tuple[Catalogs, Ints]:
+        """Direct offspring of the past in the window, for `n` catalogues; and their parents."""
         start, end = self.window
+        given, events = self.history, self.history.events
         by_scale = self.by_scale(given, self.window) * (given.v @ self.table.T)
-        mean = by_scale.sum(axis=1)
-        if copies:
-            total = float(mean.sum())
-            check_size(total * copies, self.max_events, self.base, self.m_max)
-            counts = rng.poisson(total, copies)
-            cumulative = np.cumsum(mean)
-            drawn = rng.random(int(counts.sum())) * total
-            parent = np.minimum(np.searchsorted(cumulative, drawn, "right"), mean.size - 1)
-            catalog = np.repeat(np.arange(copies), counts)
-        else:
-            check_size(float(mean.sum()), self.max_events, self.base, self.m_max)
-            parent = np.repeat(np.arange(mean.size), rng.poisson(mean))
-            catalog = given.events.catalog[parent]
-        k, events = parent.size, given.events
+        cumulative = np.cumsum(by_scale.sum(axis=1))
+        total = float(cumulative[-1])
+        self.check(total * n)
+        counts = rng.poisson(total, n)
+        k = int(counts.sum())
+        parent = np.searchsorted(cumulative, rng.random(k) * total, "right")
+        parent = np.minimum(parent, cumulative.size - 1)
         a = _choose(by_scale[parent], rng)
         b = _choose(self.table[a] * given.v[parent], rng)
         # a truncated exponential by inversion
         time, s = events.time[parent], TIME_SCALES[a]
-        low, high = np.maximum(start - time, 0.0), end - time
-        share = -np.expm1(-(high - low) / s)
-        delay = low - s * np.log1p(-rng.random(k) * share)
+        low, high = start - time, end - time
+        delay = low - s * np.log1p(rng.random(k) * np.expm1(-(high - low) / s))
         stretch = self.model.stretch(events.magnitude[parent] - self.base.mc)
         r = np.sqrt(ZONES[b] * stretch * (1.0 / (1.0 - rng.random(k)) - 1.0))
         angle = rng.uniform(0, 2 * np.pi, k)
         born = Catalogs(
-            catalog, np.minimum(time + delay, np.nextafter(end, start)),
+            np.repeat(np.arange(n), counts), np.minimum(time + delay, np.nextafter(end, start)),
             events.x[parent] + r * np.cos(angle), events.y[parent] + r * np.sin(angle),
-            draw_magnitudes(self.base, self.m_max, rng, k, self.even),
-            np.maximum(events.generation[parent], 0) + 1, np.full(k, -1, np.int64),
+            draw_magnitudes(self.base, self.m_max, rng, k, even), np.ones(k, np.int64),
+            np.full(k, -1, np.int64),
         )  # fmt: skip
-        return born, given.like[parent]
+        return born, parent
 
 
 def _choose(weight: Floats, rng: np.random.Generator) -> Ints:
