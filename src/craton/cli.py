@@ -191,7 +191,7 @@ def catalogue(
 @app.command()
 def update(
     bundle: Annotated[Path, typer.Argument(help="Bundle, or run folder.")],
-    data: Annotated[str, typer.Argument(help="The whole record, old and new.")],
+    data: Annotated[str, typer.Argument(help="The whole record, or (events) what is new.")],
     out: Out = None,
     task: TaskFile = None,
 ) -> None:

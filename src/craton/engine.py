@@ -285,12 +285,13 @@ def update(
 ) -> Update:
     """Score new data first, refit as challenger, promote only if it is not worse.
 
-    `data` is the whole record, old and new. New samples are those later than, or of other groups
-    than, what the bundle was trained on. The champion is scored on all of them as they came. The
-    challenger is refitted with the first part of the new blocks and both are compared on the rest.
-    Unless it loses there by more than a standard error (a quarter of the width of the gain's 95 %
-    interval), it is refitted on all data and replaces the bundle in `out` (by default the bundle
-    itself).
+    `data` is the whole record, old and new, or where the task can join them (`Task.join`) what came
+    since: it is then read after the data that the bundle has learnt from. New samples are those
+    later than, or of other groups than, what the bundle was trained on. The champion is scored on
+    all of them as they came. The challenger is refitted with the first part of the new blocks and
+    both are compared on the rest. Unless it loses there by more than a standard error (a quarter of
+    the width of the gain's 95 % interval), it is refitted on all data and replaces the bundle in
+    `out` (by default the bundle itself).
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from craton import bundle as bundles
@@ -90,7 +92,7 @@ def compare(
     clock = _Clock()
     task, config = champion.task, champion.config
     progress(0, 4, "reading the data")
-    raw = task.load(config)
+    raw, record = whole_record(champion)
     samples = champion.samples(raw, config, future=False)
     new = new_rows(samples.index, champion.manifest["trained"])
     clock.took("reading")
@@ -99,7 +101,7 @@ def compare(
             f"none of the {len(samples)} samples is newer than, or of another group than, those "
             "the bundle was trained on",
             where=str(config.data),
-            fix="give the whole record, old and new",
+            fix="give newer data",
         )
     metric = task.metrics(samples)[0]
     blocks = task.splitter(config, samples).blocks(samples.index)
@@ -132,9 +134,43 @@ def compare(
         progress(3, 4, "challenger, on all data")
         whole = _refit(champion, challenger.model, samples, progress)
         clock.took("re-estimating")
-        _promote(whole, champion, samples, bundle, out)
+        _promote(whole, champion, samples, record, bundle, out)
         clock.took("saving")
     return Update(len(new), own, score, promoted, text, clock.seconds)
+
+
+def whole_record(champion: Loaded) -> tuple[xr.Dataset, list[str]]:
+    """Load new data, after the record that a bundle has learnt from if they begin later.
+
+    Returns
+    -------
+    xr.Dataset
+        What `Task.load` gives of the data, joined to the older record by `Task.join`.
+    list of str
+        The data that make up the record, the oldest first.
+
+    Raises
+    ------
+    DataError
+        If the older record cannot be read any more.
+    """
+    task, config, manifest = champion.task, champion.config, champion.manifest
+    raw, first = task.load(config), manifest["trained"].get("first")
+    if task.join is None or first is None or raw["time"].min() <= np.datetime64(first):
+        return raw, [str(config.data)]
+    record = list(manifest.get("record") or [manifest["settings"].get("data")])
+    parts = []
+    for data in record:
+        try:
+            parts.append(task.load(config.model_copy(update={"data": data})))
+        except DataError as error:
+            raise DataError(
+                f"the new data begin at {raw['time'].min().dt.strftime('%Y-%m-%d').item()}, after "
+                f"the record that the model has learnt from, and that cannot be read: {error}",
+                where=str(config.data),
+                fix="put it back where it was, or give the whole record, old and new",
+            ) from None
+    return functools.reduce(task.join, [*parts, raw]), [*record, str(config.data)]
 
 
 def is_no_worse(gain: float, low: float, high: float) -> bool:
@@ -206,13 +242,14 @@ def trained_on(index: pd.DataFrame) -> dict[str, Any]:
 
 
 def _promote(
-    fitted: Fitted, champion: Loaded, samples: Samples, bundle: str | Path, out: str | Path | None
-) -> None:
+    fitted: Fitted, champion: Loaded, samples: Samples, record: list[str], bundle: str | Path,
+    out: str | Path | None,
+) -> None:  # fmt: skip
     place = Path(bundle)
     inner = place / "bundle"
     source = inner if inner.is_dir() else place
     target = source if out is None else Path(out)
-    manifest = {**champion.manifest, "trained": trained_on(samples.index)}
+    manifest = {**champion.manifest, "trained": trained_on(samples.index), "record": record}
     manifest["updated_from"] = champion.manifest["members"]
     state = {f"model.{k}": v for k, v in fitted.model.state().items()}
     state |= {f"calibrator.{k}": v for k, v in fitted.calibrator.state().items()}

@@ -79,6 +79,9 @@ class Task:
     accept : callable
         ``accept(data, config) -> xr.Dataset``: what a caller has in memory, as `load` would have
         given it.
+    join : callable, optional
+        ``join(old, new) -> xr.Dataset``: an old record and what came after it as one, so that an
+        update may be given new data alone. Both have a ``time``.
     dataset : str
         In words, what such a dataset must look like.
     layout : callable
@@ -118,6 +121,7 @@ class Task:
     answer: Callable[[Any], list[tuple[str, bool]]]
     resolve: Callable[[xr.Dataset, Any], Any] = lambda data, config: config
     accept: Callable[[Any, Any], xr.Dataset] = lambda data, config: data
+    join: Callable[[xr.Dataset, xr.Dataset], xr.Dataset] | None = None
     dataset: str = "as the task's `load` gives it"
     layout: Callable[[xr.Dataset, Samples], xr.Dataset] = with_places
     cautions: Callable[[Any], list[str]] = lambda result: []

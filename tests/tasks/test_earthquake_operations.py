@@ -36,10 +36,10 @@ def catalogue(path: Path, until: str = "2100-01-01", since: str = "1900-01-01") 
     return path
 
 
-def fitted(model: str, data: xr.Dataset, folder: Path, **settings: object) -> Path:
+def fitted(model: str, world: xr.Dataset, folder: Path, **settings: object) -> Path:
     """Fit one model on the windows before the test and save it as a bundle."""
-    config = TASK.resolve(data, EarthquakeConfig(**{**SETTINGS, **settings}))
-    samples = TASK.samples(data, config, False)
+    config = TASK.resolve(world, EarthquakeConfig(**{**SETTINGS, **settings}))
+    samples = TASK.samples(world, config, False)
     split = next(iter(TASK.splitter(config, samples).split(samples.index)))
     learnt = samples.take(split.train)
     own = TASK.model(model).fit(learnt, Fitting())
@@ -126,8 +126,30 @@ def test_a_catalogue_that_begins_late_is_told_in_a_forecast_and_refused_in_an_up
     late = catalogue(tmp_path / "late.csv", since="2002-01-01")
     with pytest.warns(UserWarning, match="aftershocks of earlier events are missing"):
         engine.predict(poisson, late)
-    with pytest.raises(DataError, match="give the whole record, old and new"):
-        engine.update(poisson, late, tmp_path / "new")
+    gone = catalogue(tmp_path / "gone.csv")
+    bundle = fitted("poisson", WORLD, tmp_path / "bundle", data=str(gone))
+    gone.unlink()
+    with pytest.raises(DataError, match=r"gone.csv.*or give the whole record, old and new"):
+        engine.update(bundle, late, tmp_path / "new")
+
+
+def test_new_events_alone_update_as_the_whole_record_does(whole: Path, tmp_path: Path):
+    old = catalogue(tmp_path / "old.csv", until="2003-01-01")
+    bundle = fitted("poisson", WORLD, tmp_path / "bundle", data=str(old))
+    parts = [
+        catalogue(tmp_path / f"{since}.csv", until, since)
+        for since, until in (("2003-01-01", "2003-09-01"), ("2003-09-01", "2100-01-01"))
+    ]
+    first = engine.update(bundle, parts[0], tmp_path / "first")
+    both = catalogue(tmp_path / "both.csv", until="2003-09-01")
+    same = engine.update(bundle, both, tmp_path / "same")
+    assert first.promoted and same.promoted
+    assert (first.n_new, first.champion.score) == (same.n_new, same.champion.score)
+    # the record grows with each promotion
+    assert loaded.load(tmp_path / "first").manifest["record"] == [str(old), str(parts[0])]
+    last = engine.update(tmp_path / "first", parts[1], tmp_path / "last")
+    known = engine.update(tmp_path / "same", whole, tmp_path / "known")
+    assert (last.n_new, last.champion.score) == (known.n_new, known.champion.score)
 
 
 def test_an_update_scores_the_old_model_on_all_that_is_new(poisson: Path, whole: Path, tmp_path):

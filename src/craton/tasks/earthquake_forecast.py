@@ -34,6 +34,7 @@ from craton.forecast_tables import (
 )
 from craton.forecast_words import write_words
 from craton.io.catalog import catalog_from_text, read_catalog
+from craton.io.catalog_join import joined
 from craton.io.fdsn import PREFIX, read_fdsn
 from craton.io.forecast_cells import Outline, bounding_outline, in_cells
 from craton.issue import issue_time, parse_time
@@ -303,6 +304,7 @@ TASK = Task(
     config=EarthquakeConfig,
     load=load,
     accept=accept,
+    join=joined,
     dataset="a pandas.DataFrame with the columns of a CSV file, or a catalogue as "
     "craton.io.catalog.read_catalog gives it",
     resolve=resolve,
