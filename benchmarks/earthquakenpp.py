@@ -4,7 +4,8 @@
                                        [--unjittered] [--pure]
 
 DIR is the folder ``earthquakenpp`` of the data mirror; default: the one in ``$CRATON_DATA_DIR``.
-FILE holds withheld events (CSV: time, longitude, latitude, magnitude). The bundle is loaded if it
+FILE holds withheld events (CSV: time, longitude, latitude, magnitude); of it the events of the test
+window are used, in the place of those in DIR if there are some. The bundle is loaded if it
 is there and written if it is not. Prints JSON and keeps it in ``benchmarks/results``: `tll`, `sll`
 and `total` per test event, the published scores of ETAS, `gain` over it in total log-likelihood
 with its 95 % interval (30-day blocks, paired), and the same for each model of the ablation.
@@ -66,8 +67,6 @@ class Series:
         parts = [read_catalog(folder / FILES[source])]
         if original:
             parts = [unjittered(parts[0], DECIMALS[source])]
-        if withheld:
-            parts.append(read_catalog(withheld))
 
         def day(moment: Any) -> Any:
             return (np.asarray(moment, "datetime64[ns]") - origin).astype(np.int64) / 86400e9
@@ -76,6 +75,15 @@ class Series:
             float(day(entry[k])) for k in ("train_start", "val_start", "test_start", "test_end")
         )
         self.train, self.validation = (start, middle), (middle, self.test)
+        if withheld:
+            # a file may hold more than the test window: no event must count twice
+            parts = [parts[0], read_catalog(withheld)]
+            within = [day(p["time"].to_numpy()) for p in parts]
+            kept = [within[0] < self.test, (within[1] >= self.test) & (within[1] < self.end)]
+            parts = [p.isel(event=k) for p, k in zip(parts, kept, strict=True)]
+            if not kept[1].any():
+                sys.exit(f"{withheld}: none of its {kept[1].size} events lies in the test window, "
+                         f"{entry['test_start']} to {entry['test_end']}")  # fmt: skip
         columns = ("time", "latitude", "longitude", "magnitude")
         t, lat, lon, m = (np.concatenate([p[c].to_numpy() for p in parts]) for c in columns)
         order = np.argsort(t, kind="stable")
@@ -254,6 +262,8 @@ def main() -> None:
     series = Series(given.data, given.series, given.test)
     if given.bundle and given.bundle.exists():
         found = bundle.load(given.bundle)
+        if found.manifest["series"] != given.series:
+            sys.exit(f"{given.bundle} is of the series {found.manifest['series']}")
         arrays, log = found.state, found.manifest["log"]
         network = Network(**found.manifest["network"])
     else:
