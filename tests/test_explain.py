@@ -197,3 +197,9 @@ def test_stacked_samples_keep_their_order_and_targets():
 def test_parts_come_in_the_order_of_the_gather():
     samples = worlds.result_of("field").samples
     assert [p.name for p in list_parts(samples)][:4] == ["-3", "-2", "-1", "+0"]
+
+
+def test_a_run_a_little_slower_is_explained_on_as_many_samples():
+    from craton.importance import _round_down
+
+    assert [_round_down(x) for x in (0.3, 1, 4.9, 5, 19.9, 20, 730)] == [1, 1, 2, 5, 10, 20, 500]

@@ -200,10 +200,9 @@ def test_a_slow_probe_is_audited_on_fewer_samples_and_that_is_said(monkeypatch):
     from craton import leak_items
 
     monkeypatch.setattr(leak_items, "SLOW", 0.0)
-    monkeypatch.setattr(leak_items, "SECONDS", 0.0)
     audit = quick_audit(worlds.config_of(worlds.LABELS), worlds.LABELS)
-    assert _finding(audit, "samples").text.startswith("30 of 400 test samples were audited")
-    assert _value(audit, "score of the probe", "honest")["n"] == 30
+    assert _finding(audit, "samples").text.startswith("50 of 400 test samples were audited")
+    assert _value(audit, "score of the probe", "honest")["n"] == 50
 
 
 def test_a_baseline_can_be_the_only_candidate_and_its_bundle_kept(tmp_path):

@@ -29,7 +29,7 @@ FEW_PARTS = {"variable": 24, "lag": 8, "region": 8}
 """The same limits where the models are slow; see `craton.alter.MAX_PARTS`."""
 
 SECONDS = 15.0
-"""Time an explanation may always take."""
+"""Processor time an explanation may always take: other work on the machine does not count."""
 
 LARGE = 1000
 """Samples over which a call's own cost is spread, about."""
@@ -172,7 +172,7 @@ def _afford(parts: list[Part], n: int, predictions: float) -> tuple[list[Part], 
     `predictions` is how many samples all models may predict.
     """
     parts, notes = regroup(parts, FEW_PARTS)
-    keep = int(np.clip(predictions / (len(parts) + 1), min(n, FEWEST), n))
+    keep = int(np.clip(_round_down(predictions / (len(parts) + 1)), min(n, FEWEST), n))
     why = "because the models are slow"
     notes = [f"{note}, {why}" for note in notes]
     if keep < n:
@@ -180,14 +180,20 @@ def _afford(parts: list[Part], n: int, predictions: float) -> tuple[list[Part], 
     return parts, keep, notes or [f"each part was shuffled once, {why}"]
 
 
+def _round_down(x: float) -> float:
+    """To 1, 2 or 5 times a power of ten, so that a run a little slower is explained alike."""
+    power = 10.0 ** np.floor(np.log10(max(x, 1.0)))
+    return float(power * max(k for k in (1, 2, 5) if k * power <= max(x, 1.0)))
+
+
 def _trial(pool: Pool, parts: list[Part], rng: np.random.Generator) -> tuple[float, set[str]]:
     """Seconds a sample takes, and models of which no sample moves when all parts are shuffled."""
     n = len(pool.samples)
     rows = np.linspace(0, n - 1, int(np.clip(n // 10, min(n, 4), 50))).astype(np.int64)
     few = pool.take(rows)
-    began = time.perf_counter()
+    began = time.process_time()
     base, _ = _predict(few, [{}])
-    seconds = (time.perf_counter() - began) / max(len(rows), 1)
+    seconds = (time.process_time() - began) / max(len(rows), 1)
     if seconds * n * len(parts) > SECONDS:
         seconds = min(seconds, _seconds(few, seconds * len(rows)))
     if len(rows) < 30:
@@ -205,9 +211,9 @@ def _seconds(few: Pool, before: float) -> float:
     n, times = len(few.samples), []
     for copies in (1,) if before > 2 else (1, 5):
         # the call before may have compiled or cached something
-        began = time.perf_counter()
+        began = time.process_time()
         _predict(few, [{}] * copies)
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     if len(times) == 1:
         return times[0] / n
     each = max((times[1] - times[0]) / (4 * n), 1e-7)

@@ -27,14 +27,11 @@ from craton.uncertainty import Interval, block_bootstrap, paired_gain
 RANDOM_FOLDS = 5
 """Random folds at the least; as many as there are honest ones, up to ten."""
 
-SECONDS = 6.0
-"""Time that the probe's predictions of all test samples may take, before some are left out."""
-
 SLOW = 0.05
-"""Seconds a sample beyond which a probe counts as slow; only simulations are."""
+"""Seconds of processor time a sample beyond which a probe counts as slow; only simulations are."""
 
-FEWEST = 30
-"""Fewest test samples that are audited, however slow the probe is."""
+FEW = 50
+"""Test samples that are audited where the probe is slow: a number that no clock decides."""
 
 
 @dataclass
@@ -70,19 +67,16 @@ class Evidence:
         """Test fewer samples where the probe is slow, so that the audit takes less than the run."""
         n = sum(len(s.test) for s in self.splits)
         few = self.samples.take(self.splits[0].test[:4])
-        seconds = np.inf
         for _ in range(2):
             # the first call may compile something
-            began = time.perf_counter()
+            began = time.process_time()
             self.fitted[0][self.probe].predict(few)
-            seconds = min(seconds, (time.perf_counter() - began) / len(few))
-            if seconds < SLOW:
+            if time.process_time() - began < SLOW * len(few):
                 return
-        keep = max(FEWEST, int(SECONDS / seconds))
-        if keep >= n:
+        if n <= FEW:
             return
         chosen = np.zeros(n, bool)
-        chosen[np.random.default_rng(self.run.seed).permutation(n)[:keep]] = True
+        chosen[np.random.default_rng(self.run.seed).permutation(n)[:FEW]] = True
         ends = np.cumsum([len(s.test) for s in self.splits])
         masks = np.split(chosen, ends[:-1])
         kept = [
@@ -91,7 +85,7 @@ class Evidence:
             if mask.any()
         ]
         self.splits, self.fitted = [s for s, _ in kept], [m for _, m in kept]
-        text = f"{keep} of {n} test samples were audited, because '{self.probe}' predicts slowly"
+        text = f"{FEW} of {n} test samples were audited, because '{self.probe}' predicts slowly"
         self.note("info", text, "samples")
 
     @property

@@ -12,6 +12,7 @@ from craton.tasks.earthquake_forecast import TASK
 QUICK = {
     **TASK.quick, "bootstrap": 100, "folds": 2, "audit": False, "explain": 10,
     "models": {**TASK.quick["models"], "etas": {"gains": True, "catalogs": 50}},
+    "candidates": ("etas-kernel-background",),
 }  # fmt: skip
 
 

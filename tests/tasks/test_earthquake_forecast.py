@@ -18,7 +18,10 @@ from craton.models.physics.etas_parameters import FITTED
 from craton.result import RunConfig
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig, _recovered
 
-QUICK = {**TASK.quick, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10, "cell": 1.0}
+QUICK = {
+    **TASK.quick, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10, "cell": 1.0,
+    "candidates": ("etas-kernel-background",),
+}  # fmt: skip
 CELLS = 16  # the example's four by four degrees, at cells of one degree
 
 

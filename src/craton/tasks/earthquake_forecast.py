@@ -338,6 +338,7 @@ TASK = Task(
         "horizon": 30.0,
         "cell": 1.0,
         "simulations": 200,
+        "explain": 20,
         "models": {
             "etas": {"gains": False, "catalogs": 50},
             "etas-kernel-background": {"catalogs": 50},
