@@ -18,10 +18,7 @@ from craton.models.physics.etas_parameters import FITTED
 from craton.result import RunConfig
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig, _recovered
 
-QUICK = {
-    **TASK.quick, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10, "cell": 1.0,
-    "candidates": ("etas-kernel-background",),
-}  # fmt: skip
+QUICK = {**TASK.quick, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10, "cell": 1.0}
 CELLS = 16  # the example's four by four degrees, at cells of one degree
 
 
