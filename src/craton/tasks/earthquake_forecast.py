@@ -101,6 +101,9 @@ class EarthquakeConfig(Config):
     mainshock : str
         Forecast the aftershocks of this event alone, right after it or from `issue` on: its
         identifier, its time, or ``largest`` (of the 30 days before the end).
+    zone_radius : float
+        Radius in km of the zone in which its aftershocks are forecast; of its magnitude if None
+        (`craton.aftershocks.zone_radius`).
     simulations : int
         Simulated catalogues of each forecast.
     """
@@ -122,6 +125,7 @@ class EarthquakeConfig(Config):
     issue_from: str | None = None
     issue_every: Days = 1.0
     mainshock: str | None = None
+    zone_radius: float | None = pydantic.Field(None, gt=0, le=20_000)
     simulations: int = pydantic.Field(1000, ge=100, le=1_000_000)
 
 
@@ -207,7 +211,7 @@ def samples(data: xr.Dataset, config: EarthquakeConfig, future: bool) -> Samples
         return windows_to_come(
             cells, replace(gather, simulations=config.simulations), issue, config.horizons,
             issue_from=begin or None, issue_every=config.issue_every, mainshock=config.mainshock,
-            at_mainshock=config.issue is None,
+            at_mainshock=config.issue is None, zone_radius=config.zone_radius,
         )  # fmt: skip
     assert config.train_from is not None
     start = parse_time(config.train_from, "train_from")
