@@ -178,7 +178,7 @@ def write_catalogs(predicted: xr.Dataset, samples: Samples, path: Path) -> str:
     number, paths = predicted["catalog_id"].to_numpy(), _paths(samples, path, ".csep.csv")
     for i, place in paths.items():
         # a shorter horizon is the first part of the same simulation
-        part = slice(None)
+        part: Any = slice(None)
         if place != path:
             part = time < samples.index["t1"].iloc[i].to_datetime64()
         events = CatalogForecast(number[part], lon[part], lat[part], magnitude[part], n, time[part])
