@@ -115,18 +115,18 @@ def test_the_largest_magnitude_is_half_a_magnitude_above_the_largest_event_that_
 @pytest.mark.parametrize("model", FAMILIES, ids=lambda m: type(m).__name__)
 def test_chances_and_simulations_end_at_the_largest_magnitude_of_the_settings(world, model):
     samples, train, _ = world
-    gather = dataclasses.replace(samples.gather, thresholds=(3.0, 6.9, 7.0, 9.0), simulations=100)
+    gather = dataclasses.replace(samples.gather, thresholds=(3.0, 7.9, 8.0, 9.0), simulations=100)
     last = dataclasses.replace(samples, gather=gather).take([len(samples) - 1])
     least = float(last.data["magnitude"].max()) + 0.5
-    assert least < 7.0
+    assert least < 8.0
     fitted = model.replace().fit(train)
-    data = last.data.assign_attrs(largest_magnitude=7.0)
+    data = last.data.assign_attrs(largest_magnitude=8.0)
     found = fitted.predict(dataclasses.replace(last, data=data))
     chance = found["region_probability"].to_numpy()[0]
     assert chance[1] > 0 and chance[2:].tolist() == [0.0, 0.0]
     assert (found["probability"].to_numpy()[0, 2:] == 0).all()
-    assert float(found["magnitude"][-1]) == pytest.approx(6.9)
-    assert float(found["event_magnitude"].max()) < 7.0
+    assert float(found["magnitude"][-1]) == pytest.approx(7.9)
+    assert float(found["event_magnitude"].max()) < 8.0
     wide = fitted.predict(last)
     assert float(wide["region_probability"][0, 2]) > 0
     assert float(wide["region_probability"][0, 3]) == 0
