@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from craton.aftershocks import around, find_mainshock, normal_forecast
+from craton.aftershocks import around, find_mainshock, normal_forecast, zone_radius
 from craton.errors import ConfigError, DataError
+from craton.forecast_words import heading
 from craton.io.geodesy import haversine_km
 from craton.models.point_process import SmoothedSeismicity
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
@@ -58,6 +59,26 @@ def test_the_forecast_begins_right_after_the_mainshock_in_the_cells_near_to_it(w
     assert samples.gather.thresholds == (3.0, 4.0, 5.0, 5.73)
     # the mainshock itself is known: it is among the inputs
     assert samples.inputs()["all_events"][-1, 3] == 5.73
+
+
+def test_the_zone_of_a_great_earthquake_is_as_long_as_its_rupture():
+    # median lengths of ruptures at interfaces of subduction: Strasser et al. (2010)
+    for magnitude in (8.0, 9.1):
+        rupture = 10 ** (0.585 * magnitude - 2.477)
+        assert rupture < zone_radius(magnitude) < 1.25 * rupture
+    assert zone_radius(7.9) > 160
+
+
+def test_the_radius_of_the_zone_can_be_chosen_and_is_told(world):
+    samples = windows(world, mainshock=MAINSHOCK, zone_radius=100.0)
+    attrs = samples.data.attrs
+    whole = windows(world, issue="2010-08-01").data
+    distance = haversine_km(
+        attrs["mainshock_latitude"], attrs["mainshock_longitude"],
+        whole["cell_latitude"], whole["cell_longitude"], radius=6371.0,
+    )  # fmt: skip
+    assert samples.data.sizes["cell"] == int((distance <= 100.0).sum())
+    assert "for the area within about 100 km of it" in heading(samples)
 
 
 def test_events_are_counted_in_the_zone_alone(world):

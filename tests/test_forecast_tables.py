@@ -20,6 +20,7 @@ from craton.forecast_tables import (
     write_region,
     write_table,
 )
+from craton.io.csep_grids import read_gridded_forecast
 from craton.models.etas import ETAS
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
@@ -207,6 +208,41 @@ def test_pycsep_reads_the_catalogues_with_the_same_numbers(issued, tmp_path):
     window = samples.index.iloc[2]
     assert times.min() >= window["t0"].timestamp() * 1000
     assert times.max() < window["t1"].timestamp() * 1000
+
+
+@pytest.mark.parametrize("write, ending", [(write_rates, ".dat"), (write_catalogs, ".csep.csv")])
+def test_pycsep_reads_a_file_a_horizon_and_the_plain_name_is_the_longest(
+    issued, tmp_path, write, ending
+):
+    csep = pytest.importorskip("csep")
+    predicted, samples = issued
+    told = write(predicted, samples, tmp_path / f"a{ending}")
+    assert "of 30 days" in told and f"a.1d{ending}, a.7d{ending}" in told
+    found = []
+    for name in ("a.1d", "a.7d", "a"):
+        path = str(tmp_path / f"{name}{ending}")
+        if write is write_rates:
+            found.append(csep.load_gridded_forecast(path).event_count)
+        else:
+            catalogs = list(csep.load_catalog_forecast(path))
+            assert len(catalogs) == 500
+            found.append(np.mean([c.event_count for c in catalogs]))
+    expected = predicted["expected_count"].sum("cell").to_numpy()
+    assert found == pytest.approx(expected.tolist(), rel=0.15 if "csv" in ending else 1e-5)
+
+
+def test_the_grid_declares_the_depths_of_the_events_that_are_counted(issued, tmp_path):
+    predicted, samples = issued
+    depth = np.full(samples.data.sizes["event"], np.nan)
+    inside = np.flatnonzero(samples.data["cell_of"].to_numpy() >= 0)
+    depth[inside[:3]] = 4.0, 5.0, 81.2
+    depth[inside[-1]] = 300.0  # comes later than the issue
+    data = samples.data.assign(depth=("event", depth))
+    write_rates(predicted, dataclasses.replace(samples, data=data), tmp_path / "a.dat")
+    assert read_gridded_forecast(tmp_path / "a.dat").depth == (0.0, 82.0)
+    bare = dataclasses.replace(samples, data=samples.data.drop_vars("depth"))
+    write_rates(predicted, bare, tmp_path / "a.dat")
+    assert read_gridded_forecast(tmp_path / "a.dat").depth == (0.0, 700.0)
 
 
 def test_pycsep_counts_catalogues_without_events(world, tmp_path):

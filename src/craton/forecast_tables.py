@@ -17,6 +17,9 @@ from craton.io.forecast_cells import cell_region
 from craton.io.forecast_files import write_csv, write_geojson, write_geotiff
 from craton.samples import Samples
 
+ALL_DEPTHS = (0.0, 700.0)
+"""Top and bottom of a forecast in km where no depth is known: earthquakes are no deeper."""
+
 _PLACE = ("longitude", "latitude", "west", "south", "east", "north")
 
 
@@ -156,35 +159,83 @@ def about(predicted: xr.Dataset, samples: Samples) -> dict[str, Any]:
     return found | {k: predicted.attrs[k] for k in origin if k in predicted.attrs}
 
 
-def write_catalogs(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
-    """pyCSEP's file of simulated catalogues, of the longest horizon."""
+def write_catalogs(predicted: xr.Dataset, samples: Samples, path: Path) -> str:
+    """pyCSEP's files of simulated catalogues: `path` of the longest horizon, one for each other.
+
+    Returns
+    -------
+    str
+        What was written: ``a.csep.csv`` of 1 and 30 days are ``a.csep.csv`` and ``a.1d.csep.csv``.
+    """
     _one_issue(samples, path)
     if "catalog_id" not in predicted:
         raise DataError("this model simulates no catalogues", where=str(path))
     n = int(predicted["catalog_id"].attrs["catalogs"])
+    time = predicted["event_time"].to_numpy().astype("datetime64[ms]")
     # cut, not rounded, so that no event moves into the next magnitude bin
     magnitude = np.floor(predicted["event_magnitude"].to_numpy() * 1000 + 1e-6) / 1000
-    events = CatalogForecast(
-        predicted["catalog_id"].to_numpy(),
-        np.round(predicted["event_longitude"].to_numpy(), 6),
-        np.round(predicted["event_latitude"].to_numpy(), 6),
-        magnitude,
-        n,
-        predicted["event_time"].to_numpy().astype("datetime64[ms]"),
-    )
-    write_catalog_forecast(path, events)
+    lon, lat = (np.round(predicted[f"event_{k}"].to_numpy(), 6) for k in ("longitude", "latitude"))
+    number, paths = predicted["catalog_id"].to_numpy(), _paths(samples, path, ".csep.csv")
+    for i, place in paths.items():
+        # a shorter horizon is the first part of the same simulation
+        part: Any = slice(None)
+        if place != path:
+            part = time < samples.index["t1"].iloc[i].to_datetime64()
+        events = CatalogForecast(number[part], lon[part], lat[part], magnitude[part], n, time[part])
+        write_catalog_forecast(place, events)
+    return f"{n:,} simulated catalogues{_others(samples, paths, path)}"
 
 
-def write_rates(predicted: xr.Dataset, samples: Samples, path: Path) -> None:
-    """pyCSEP's file of expected numbers by cell and bins of 0.1 magnitudes, longest horizon."""
+def write_rates(predicted: xr.Dataset, samples: Samples, path: Path) -> str:
+    """pyCSEP's files of expected numbers by cell and bins of 0.1 magnitudes, named as catalogues.
+
+    Their depth is that of the events that are counted.
+    """
     _one_issue(samples, path)
     if "magnitude_share" not in predicted:
         raise DataError("this model gives no distribution of magnitudes", where=str(path))
-    longest = predicted.isel(sample=int(np.argmax(horizons(samples))))
-    count = longest["expected_count"].to_numpy().astype(float)
-    rates = count[:, None] * predicted["magnitude_share"].to_numpy()
-    magnitudes = predicted["magnitude"].to_numpy()
-    write_gridded_forecast(path, GriddedForecast(rates, cell_region(samples.data), magnitudes))
+    share, magnitudes = (predicted[k].to_numpy() for k in ("magnitude_share", "magnitude"))
+    region, depth = cell_region(samples.data), _depths(samples)
+    paths = _paths(samples, path, ".dat")
+    for i, place in paths.items():
+        count = predicted["expected_count"].isel(sample=i).to_numpy().astype(float)
+        rates = GriddedForecast(count[:, None] * share, region, magnitudes, depth)
+        write_gridded_forecast(place, rates)
+    top, bottom = depth
+    told = f"rates of {len(region)} cells, depth {top:g} to {bottom:g} km"
+    return told + _others(samples, paths, path)
+
+
+def _paths(samples: Samples, path: Path, ending: str) -> dict[int, Path]:
+    """File of each sample: the path itself for the longest horizon."""
+    lengths = horizons(samples)
+    stem = path.name[: -len(ending)]
+    return {
+        i: path if i == np.argmax(lengths)
+        else path.with_name(f"{stem}.{lengths[i]:g}d{path.name[-len(ending):]}")
+        for i in np.argsort(lengths)[::-1].tolist()
+    }  # fmt: skip
+
+
+def _others(samples: Samples, paths: dict[int, Path], path: Path) -> str:
+    """Of which horizon the path is, and which files hold the others."""
+    lengths = horizons(samples)
+    others = [place.name for place in paths.values() if place != path]
+    text = f" of {lengths.max():g} days"
+    return text + (f" (shorter horizons in {', '.join(others[::-1])})" if others else "")
+
+
+def _depths(samples: Samples) -> tuple[float, float]:
+    """Top and bottom in whole km of the events inside the cells that the forecast knows."""
+    data = samples.data
+    if "depth" not in data:
+        return ALL_DEPTHS
+    known = data["time"].to_numpy() < samples.index["t0"].min().to_datetime64()
+    depth = data["depth"].to_numpy()[known & (data["cell_of"].to_numpy() >= 0)]
+    depth = depth[np.isfinite(depth)]
+    if not depth.size:
+        return ALL_DEPTHS
+    return min(0.0, float(np.floor(depth.min()))), max(1.0, float(np.ceil(depth.max())))
 
 
 _ISSUE = ("forecast_reference_time",)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from craton.errors import DataError
@@ -38,12 +38,23 @@ def test_the_area_of_the_cells_is_that_of_the_spherical_rectangle():
     assert float((wide * tall).sum()) == pytest.approx(true, rel=1e-4)
 
 
+@settings(deadline=None)
 @given(st.floats(34.001, 35.999), st.floats(-117.999, -116.001))
 def test_every_event_inside_falls_into_the_cell_around_it(latitude, longitude):
     found = in_cells(catalog([latitude], [longitude]), BOX, 0.5, 3.0)
     cell = int(found["cell_of"][0])
     assert abs(float(found["cell_latitude"][cell]) - latitude) <= 0.2501
     assert abs(float(found["cell_longitude"][cell]) - longitude) <= 0.2501
+
+
+@pytest.mark.parametrize("cell", [0.05, 0.1])
+def test_an_event_on_an_edge_falls_into_the_cell_that_begins_there(cell):
+    n = round(2 / cell)
+    south, west = np.round(34 + cell * np.arange(n), 2), np.round(-118 + cell * np.arange(n), 2)
+    found = in_cells(catalog(south, west), BOX, cell, 3.0)
+    at = found.isel(cell=found["cell_of"])
+    assert np.allclose(at["cell_latitude"], south + cell / 2, rtol=0, atol=1e-6)
+    assert np.allclose(at["cell_longitude"], west + cell / 2, rtol=0, atol=1e-6)
 
 
 def test_events_outside_have_no_cell():
@@ -65,3 +76,10 @@ def test_the_bounding_outline_lies_on_multiples_of_the_cell():
     corners = np.array(bounding_outline(catalog([34.13, 35.9], [-117.7, -116.2]), 0.5))
     assert corners.min(axis=0).tolist() == [34.0, -118.0]
     assert corners.max(axis=0).tolist() == [36.0, -116.0]
+
+
+def test_the_outermost_events_lie_inside_the_bounding_outline_when_they_lie_on_edges():
+    events = catalog([34.3, 34.7], [-117.6, -117.4])
+    outline = bounding_outline(events, 0.1)
+    assert outline[0] == (34.3, -117.6) and outline[2] == (34.8, -117.3)
+    assert (in_cells(events, outline, 0.1, 3.0)["cell_of"] >= 0).all()

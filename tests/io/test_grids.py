@@ -76,6 +76,13 @@ def test_a_cell_is_missing_only_where_all_its_points_are():
                                rtol=1e-6)  # fmt: skip
 
 
+def test_points_on_edges_are_joined_to_the_cell_that_begins_there():
+    ds = field(np.array([0.3, 0.35]), np.array([0.6, 0.65]))
+    found = join(ds, 0.1)
+    assert found.sizes["point"] == 1
+    assert (float(found["lat"][0]), float(found["lon"][0])) == pytest.approx((0.35, 0.65))
+
+
 def test_region_weights_are_those_of_the_box_mean():
     ds = grid()
     weights = region_weights(ds, {"nino34": (-5, 5, 190, 240)}, "sst")["nino34"]

@@ -12,7 +12,7 @@ from craton.models.base import Fitting
 from craton.models.blend import Blend
 from craton.models.etas import ETAS
 from craton.models.neural_etas import NeuralETAS
-from craton.models.point_process import SmoothedSeismicity, UniformPoisson, _above
+from craton.models.point_process import Region, SmoothedSeismicity, UniformPoisson, _above
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
 FAMILIES = [
@@ -94,7 +94,54 @@ def test_the_share_above_a_magnitude_holds_for_rounded_magnitudes():
     true = mc - step / 2 + rng.exponential(1 / beta, 400_000)
     rounded = np.round(np.floor(true / step + 0.5) * step, 6)
     expected = [(rounded >= m - 1e-9).mean() for m in (3.0, 4.0, 5.0)]
-    assert _above(beta, mc, (3.0, 4.0, 5.0)) == pytest.approx(expected, rel=0.03)
+    assert _above(beta, region(mc), (3.0, 4.0, 5.0)) == pytest.approx(expected, rel=0.03)
+
+
+def region(mc, largest=8.5):
+    return Region(np.zeros((0, 4)), np.zeros((0, 2)), mc, 0.1, (mc,), largest)
+
+
+def test_no_event_reaches_the_largest_magnitude():
+    assert _above(2.3, region(3.0, 7.0), (3.0, 7.0, 9.0)).tolist() == [1.0, 0.0, 0.0]
+
+
+def test_the_largest_magnitude_is_half_a_magnitude_above_the_largest_event_that_is_known():
+    events = np.array([[0.0, 0.0, 0.0, 8.4], [1.0, 0.0, 0.0, 3.0]])
+    assert region(3.0).knowing(events).largest_magnitude == pytest.approx(8.9)
+    assert region(3.0).knowing(events[1:]).largest_magnitude == 8.5
+    assert region(3.0, 2.0).knowing(events[:0]).largest_magnitude == 3.5
+
+
+@pytest.mark.parametrize("model", FAMILIES, ids=lambda m: type(m).__name__)
+def test_chances_and_simulations_end_at_the_largest_magnitude_of_the_settings(world, model):
+    samples, train, _ = world
+    gather = dataclasses.replace(samples.gather, thresholds=(3.0, 7.9, 8.0, 9.0), simulations=100)
+    last = dataclasses.replace(samples, gather=gather).take([len(samples) - 1])
+    least = float(last.data["magnitude"].max()) + 0.5
+    assert least < 8.0
+    fitted = model.replace().fit(train)
+    data = last.data.assign_attrs(largest_magnitude=8.0)
+    found = fitted.predict(dataclasses.replace(last, data=data))
+    chance = found["region_probability"].to_numpy()[0]
+    assert chance[1] > 0 and chance[2:].tolist() == [0.0, 0.0]
+    assert (found["probability"].to_numpy()[0, 2:] == 0).all()
+    assert float(found["magnitude"][-1]) == pytest.approx(7.9)
+    assert float(found["event_magnitude"].max()) < 8.0
+    wide = fitted.predict(last)
+    assert float(wide["region_probability"][0, 2]) > 0
+    assert float(wide["region_probability"][0, 3]) == 0
+
+
+def test_a_forecast_after_a_great_event_gives_its_repetition_a_chance(world):
+    samples, train, _ = world
+    fitted = UniformPoisson().fit(train)
+    gather = dataclasses.replace(samples.gather, thresholds=(3.0, 8.8))
+    last = dataclasses.replace(samples, gather=gather).take([len(samples) - 1])
+    events = last.inputs()["all_events"]
+    shock = np.vstack([events, [last.inputs()["t0"][0] - 0.01, 0.0, 0.0, 8.8]])
+    shaken = last.with_inputs({"all_events": shock, "n_history": np.array([len(shock)])})
+    chance = [float(fitted.predict(s)["region_probability"][0, 1]) for s in (last, shaken)]
+    assert chance[0] == 0 and chance[1] > 0
 
 
 @pytest.mark.parametrize("model", FAMILIES, ids=lambda m: type(m).__name__)

@@ -78,8 +78,8 @@ class GridRegion(Region):
     table: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64), repr=False)
 
     def _find(self, lon: Floats, lat: Floats) -> Ints:
-        column = np.floor((lon - self.corner[0]) / self.spacing + EDGE)
-        row = np.floor((lat - self.corner[1]) / self.spacing + EDGE)
+        column = steps_from(lon, self.corner[0], self.spacing)
+        row = steps_from(lat, self.corner[1], self.spacing)
         rows, columns = self.table.shape
         ok = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
         i, j = np.where(ok, row, 0).astype(np.int64), np.where(ok, column, 0).astype(np.int64)
@@ -105,6 +105,19 @@ class QuadtreeRegion(Region):
             hit = (number[cells][place] == tile) & (tile >= 0)
             found[hit] = cells[place[hit]]
         return found
+
+
+def steps_from(value: ArrayLike, corner: float, spacing: float) -> Floats:
+    """Whole cells from a corner to each value, which is the row or the column of its cell.
+
+    Examples
+    --------
+    0.3 is not below the edge of its cell, as the bare quotient 2.9999999999999996 has it:
+
+    >>> steps_from([0.3, 0.29], 0.0, 0.1).tolist()
+    [3.0, 2.0]
+    """
+    return np.asarray(np.floor((np.asarray(value, float) - corner) / spacing + EDGE))
 
 
 def grid_region(origins: ArrayLike, spacing: float) -> GridRegion:

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.errors import DataError
-from craton.io.csep_regions import GridRegion, grid_region
+from craton.io.csep_regions import GridRegion, grid_region, steps_from
 from craton.io.geodesy import project
 
 Outline = tuple[tuple[float, float], ...]
@@ -16,6 +16,8 @@ KM_PER_DEGREE = 6371.0 * np.pi / 180
 
 def bounding_outline(catalog: xr.Dataset, cell: float) -> Outline:
     """Corners (latitude, longitude) of the box around all events, on multiples of the cell.
+
+    An event on an edge belongs to the cell that begins there, and the box holds that cell.
 
     Raises
     ------
@@ -27,8 +29,8 @@ def bounding_outline(catalog: xr.Dataset, cell: float) -> Outline:
         raise DataError(
             "events lie on both sides of the 180th meridian", fix="give longitudes 0 to 360"
         )
-    south, west = np.floor(lat.min() / cell) * cell, np.floor(lon.min() / cell) * cell
-    north, east = np.ceil(lat.max() / cell) * cell, np.ceil(lon.max() / cell) * cell
+    south, west = (float(steps_from(v.min(), 0.0, cell)) * cell for v in (lat, lon))
+    north, east = (float(steps_from(v.max(), 0.0, cell) + 1) * cell for v in (lat, lon))
     corners = ((south, west), (south, east), (north, east), (north, west))
     return tuple((round(float(a), 6), round(float(b), 6)) for a, b in corners)
 
@@ -85,10 +87,9 @@ def in_cells(catalog: xr.Dataset, outline: Outline, cell: float, mc: float) -> x
     outline_x, outline_y = project(edge[:, 0], edge[:, 1], centre)
     event_x, event_y = project(kept["latitude"].to_numpy(), kept["longitude"].to_numpy(), centre)
     km = {"units": "km"}
-    return kept.assign(
+    found = kept.assign(
         x=("event", event_x, km),
         y=("event", event_y, km),
-        cell_of=("event", _cell_of(kept, low, cell, n, inside)),
         cell_x0=("cell", x - wide, km),
         cell_x1=("cell", x + wide, km),
         cell_y0=("cell", y - tall, km),
@@ -98,6 +99,8 @@ def in_cells(catalog: xr.Dataset, outline: Outline, cell: float, mc: float) -> x
         outline_x=("vertex", outline_x, km),
         outline_y=("vertex", outline_y, km),
     ).assign_attrs(mc=mc, cell=cell, centre_latitude=centre[0], centre_longitude=centre[1])
+    place = cell_region(found).index(kept["longitude"], kept["latitude"])
+    return found.assign(cell_of=("event", place))
 
 
 def cell_region(cells: xr.Dataset) -> GridRegion:
@@ -119,20 +122,6 @@ def cell_region(cells: xr.Dataset) -> GridRegion:
     side = float(cells.attrs["cell"])
     centres = [cells[name].to_numpy() for name in ("cell_longitude", "cell_latitude")]
     return grid_region(np.round(np.stack(centres, axis=1) - side / 2, 6), side)
-
-
-def _cell_of(
-    events: xr.Dataset, low: NDArray[np.float64], cell: float, n: NDArray[np.int64],
-    inside: NDArray[np.bool_],
-) -> NDArray[np.int64]:  # fmt: skip
-    """Number of each event's cell among those inside, -1 where there is none."""
-    row = np.floor((events["latitude"].to_numpy() - low[0]) / cell).astype(int)
-    column = np.floor((events["longitude"].to_numpy() - low[1]) / cell).astype(int)
-    ok = (row >= 0) & (row < n[0]) & (column >= 0) & (column < n[1])
-    number = np.full(inside.size, -1)
-    number[inside] = np.arange(inside.sum())
-    flat = np.where(ok, row * n[1] + column, 0)
-    return np.where(ok, number[flat], -1)
 
 
 def _densified(corners: NDArray[np.float64], step: float = 0.25) -> NDArray[np.float64]:

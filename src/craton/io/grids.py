@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.errors import ConfigError, DataError
+from craton.io.csep_regions import steps_from
 
 Box = tuple[float, float, float, float]
 """South, north, west, east, in degrees; longitudes as 0 to 360 or -180 to 180."""
@@ -99,7 +100,7 @@ def join(ds: xr.Dataset, cell: float, variable: str = "sst") -> xr.Dataset:
     from scipy.sparse import csr_array
 
     lat, lon = ds["lat"].to_numpy(), ds["lon"].to_numpy()
-    row, column = (np.floor(v / cell).astype(int) for v in (lat, lon))
+    row, column = (steps_from(v, 0.0, cell).astype(int) for v in (lat, lon))
     places, which = np.unique(np.stack([row, column], 1), axis=0, return_inverse=True)
     n, shape = len(lat), (len(lat), len(places))
     mean = csr_array((np.cos(np.deg2rad(lat)), (np.arange(n), which.ravel())), shape)

@@ -16,7 +16,6 @@ from craton.models.physics.etas_forecast import forecast_windows
 from craton.models.physics.etas_options import OPTIONS, option_gains
 from craton.models.physics.etas_parameters import EtasParameters, Events
 from craton.models.point_process import (
-    M_MAX,
     Floats,
     PointProcess,
     Region,
@@ -65,7 +64,7 @@ class ETAS(PointProcess):
     start: EtasParameters | None = None
     earlier: KernelDensity | None = None
     errors: Floats | None = None
-    """Standard errors of `FITTED`, beta and the branching ratio up to `M_MAX`, if known."""
+    """Standard errors of `FITTED`, beta and branching ratio to the largest magnitude, if known."""
     gains: Floats | None = None
     """Gain, its bounds and the number of events of each of `OPTIONS`, if asked for."""
 
@@ -102,7 +101,7 @@ class ETAS(PointProcess):
         if self.config.gains and fitting.told:
             self.gains = option_table(columns, learn, window, region, progress)
         if found.covariance is not None and np.isfinite(found.covariance).all():
-            ratio = found.branching_ratio_error(M_MAX)
+            ratio = found.branching_ratio_error(region.largest_magnitude)
             self.errors = np.array([*found.standard_errors.values(), ratio])
 
     def _beta(self) -> float:
@@ -115,7 +114,7 @@ class ETAS(PointProcess):
         windows = forecast_windows(
             self.parameters, Events(*(np.ascontiguousarray(history[:, k]) for k in range(4))),
             start, ends.tolist(), region.cells, self.on_cells, (region.mc, *region.thresholds),
-            m_max=M_MAX, n_catalogs=n, seed=self.config.seed + issue_seed(start),
+            m_max=region.largest_magnitude, n_catalogs=n, seed=self.config.seed + issue_seed(start),
         )  # fmt: skip
         return [simulated_window(w, n if simulations else 0) for w in windows]
 

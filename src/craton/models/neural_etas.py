@@ -28,7 +28,6 @@ from craton.models.physics.etas_neural_training import train
 from craton.models.physics.etas_parameters import EtasParameters, Events
 from craton.models.physics.polygons import border_distance, polygon_area
 from craton.models.point_process import (
-    M_MAX,
     Floats,
     OnCells,
     PointProcess,
@@ -177,8 +176,8 @@ class NeuralETAS(PointProcess):
         n = simulations or self.config.catalogs
         windows = forecast_windows(
             self.model, self.base, past, start, ends.tolist(), region.cells, self.density,
-            self.on_cells.share, (region.mc, *region.thresholds), scale=self.scale, m_max=M_MAX,
-            n_catalogs=n, seed=self.config.seed + issue_seed(start),
+            self.on_cells.share, (region.mc, *region.thresholds), scale=self.scale,
+            m_max=region.largest_magnitude, n_catalogs=n, seed=self.config.seed + issue_seed(start),
         )  # fmt: skip
         return [simulated_window(w, n if simulations else 0) for w in windows]
 

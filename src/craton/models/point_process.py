@@ -28,17 +28,34 @@ from craton.samples import Inputs, Samples
 Floats = NDArray[np.float64]
 QUANTILE = {"long_name": "probability that the value is not exceeded", "units": "1"}
 QUANTILES = (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975)
-M_MAX = 8.5
+
+LARGEST_MAGNITUDE = 8.5
+"""Largest magnitude possible where nothing else is said."""
+
+ROOM = 0.5
+"""The largest magnitude possible is at least so much above the largest that was seen."""
 
 
 class Region(NamedTuple):
-    """What a model may know of the region: cells and outline in km, completeness, thresholds."""
+    """What a model may know of the region.
+
+    Attributes
+    ----------
+    cells, outline : ndarray
+        In km.
+    mc, delta_m : float
+        Completeness and bin of the magnitudes.
+    thresholds : tuple of float
+    largest_magnitude : float
+        Where the distribution of magnitudes ends.
+    """
 
     cells: Floats
     outline: Floats
     mc: float
     delta_m: float
     thresholds: tuple[float, ...]
+    largest_magnitude: float = LARGEST_MAGNITUDE
 
     @classmethod
     def of(cls, samples: Samples) -> Region:
@@ -47,7 +64,14 @@ class Region(NamedTuple):
         cells = np.stack([data[f"cell_{n}"].to_numpy() for n in ("x0", "x1", "y0", "y1")], axis=1)
         outline = np.stack([data["outline_x"].to_numpy(), data["outline_y"].to_numpy()], axis=1)
         mc, delta_m = float(data.attrs["mc"]), float(data.attrs["delta_m"])
-        return cls(cells, outline, mc, delta_m, tuple(samples.gather.thresholds))  # type: ignore[attr-defined]
+        thresholds = tuple(samples.gather.thresholds)  # type: ignore[attr-defined]
+        largest = float(data.attrs.get("largest_magnitude", LARGEST_MAGNITUDE))
+        return cls(cells, outline, mc, delta_m, thresholds, largest)
+
+    def knowing(self, events: Floats) -> Self:
+        """This region for who has seen events (rows of time, x, y, magnitude)."""
+        seen = float(np.max(events[:, 3], initial=self.mc))
+        return self._replace(largest_magnitude=max(self.largest_magnitude, seen + ROOM))
 
 
 class Window(NamedTuple):
@@ -89,8 +113,9 @@ class PointProcess(Model):
     """Base: fits on the catalogue before the last training issue, forecasts window by window."""
 
     def fit(self, train: Samples, fitting: Fitting = Fitting()) -> Self:  # noqa: B008
-        inputs, region = train.inputs(), Region.of(train)
+        inputs = train.inputs()
         events = inputs["all_events"]
+        region = Region.of(train).knowing(events)
         window = (float(inputs["t0"].min()), float(inputs["t0"].max()))
         inside = inside_region(events, region)
         learn = inside & (events[:, 0] >= window[0]) & (events[:, 3] >= region.mc)
@@ -117,16 +142,17 @@ class PointProcess(Model):
             rows = np.flatnonzero(t0 == issue)
             ends = t0[rows] + inputs["horizon"][rows]
             history = _history(inputs, rows[0])
-            found = self._windows(history, float(issue), ends, region, simulations)
+            known = region.knowing(history)
+            found = self._windows(history, float(issue), ends, known, simulations)
             windows.update(zip(rows.tolist(), found, strict=True))
-        return self._dataset([windows[i] for i in range(len(samples))], samples, region)
+        return self._dataset([windows[i] for i in range(len(samples))], samples, known)
 
     def _dataset(self, windows: list[Window], samples: Samples, region: Region) -> xr.Dataset:
         found = _dataset(windows, samples, region)
         kept = [w.simulated for w in windows if w.simulated is not None]
         if kept:
-            steps = np.arange(round((M_MAX - region.mc) / 0.1)) * 0.1
-            above = _above(self._beta(), region.mc, region.mc + steps)
+            steps = np.arange(round((region.largest_magnitude - region.mc) / 0.1)) * 0.1
+            above = _above(self._beta(), region, region.mc + steps)
             found = found.assign(simulated_variables(kept, samples))
             found["magnitude_share"] = ("magnitude", above - np.append(above[1:], 0.0))
             found = found.assign_coords(magnitude=np.round(region.mc + steps, 6))
@@ -187,7 +213,7 @@ class UniformPoisson(PointProcess):
     ) -> list[Window]:
         from scipy.stats import poisson
 
-        above = _above(self.beta, region.mc, region.thresholds)
+        above = _above(self.beta, region, region.thresholds)
         drawn = self._draw(start, float(ends.max()), simulations, region) if simulations else None
         found = []
         for end in ends:
@@ -205,7 +231,7 @@ class UniformPoisson(PointProcess):
         number = rng.poisson(self.rate * (end - start), n)
         k = int(number.sum())
         x, y = self.density.sample(rng, k)
-        top = np.expm1(-self.beta * (M_MAX - region.mc))
+        top = np.expm1(-self.beta * (region.largest_magnitude - region.mc))
         magnitude = region.mc - np.log1p(rng.random(k) * top) / self.beta
         time = rng.uniform(start, end, k)
         order = np.lexsort((time, catalog := np.repeat(np.arange(n), number)))
@@ -280,14 +306,15 @@ def _beta(magnitudes: Floats, region: Region) -> float:
     return 1.0 / max(float(magnitudes.mean()) - (region.mc - region.delta_m / 2), 1e-3)
 
 
-def _above(beta: float, mc: float, magnitudes: ArrayLike) -> Floats:
-    """Share of events at or above each magnitude, truncated at `M_MAX`.
+def _above(beta: float, region: Region, magnitudes: ArrayLike) -> Floats:
+    """Share of events at or above each magnitude: 1 below mc, 0 from the largest magnitude on.
 
     Rounded magnitudes from mc on hold all events from half a bin below it, those from m on all from
     half a bin below m: the bin cancels.
     """
-    m = np.maximum(np.asarray(magnitudes, float), mc)
-    top = np.exp(-beta * (M_MAX - mc))
+    mc, largest = region.mc, region.largest_magnitude
+    m = np.clip(np.asarray(magnitudes, float), mc, largest)
+    top = np.exp(-beta * (largest - mc))
     return np.asarray((np.exp(-beta * (m - mc)) - top) / (1 - top))
 
 

@@ -77,7 +77,8 @@ def _zone(result: Result) -> Samples | None:
     gather = dataclasses.replace(
         gather, simulations=1000, thresholds=tuple(sorted({*gather.thresholds, magnitude}))
     )
-    return windows_to_come(around(data, row), gather, issue, sorted({*TOLD, *DRAWN}))
+    zone = around(data, row, result.config.zone_radius)
+    return windows_to_come(zone, gather, issue, sorted({*TOLD, *DRAWN}))
 
 
 def _came(table: pd.DataFrame, mc: float) -> str:

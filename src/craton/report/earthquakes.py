@@ -22,7 +22,7 @@ from craton.forecast_words import (
 from craton.models.etas import ETAS
 from craton.models.physics.etas_options import OPTIONS
 from craton.models.physics.etas_parameters import FITTED, EtasParameters
-from craton.models.point_process import M_MAX
+from craton.models.point_process import Region
 from craton.report.aftershocks import aftershock_section
 from craton.report.figures import PALETTE, figure
 from craton.report.maps import forecast_map
@@ -221,10 +221,12 @@ def _magnitudes(result: Result) -> Section:
 def _parameters(result: Result) -> Section:
     """ETAS parameters as fitted on the training part, beside the truth where it is known."""
     rows = {}
+    train = result.samples.take(result.splits[0].train)
+    largest = Region.of(train).knowing(train.inputs()["all_events"]).largest_magnitude
     for name, fitted in result.fitted[0].items():
         if isinstance(fitted.model, ETAS):
             p = fitted.model.parameters
-            rows[name] = {**vars(p), "branching ratio": p.branching_ratio(M_MAX)}
+            rows[name] = {**vars(p), "branching ratio": p.branching_ratio(largest)}
             if fitted.model.errors is not None:
                 named = (*FITTED, "beta", "branching ratio")
                 rows[f"{name}: standard error"] = dict(
@@ -232,13 +234,14 @@ def _parameters(result: Result) -> Section:
                 )
     truth = {k[5:]: v for k, v in result.data.attrs.items() if k.startswith("etas_")}
     if truth:
-        ratio = EtasParameters.from_mapping(truth).branching_ratio(M_MAX)
+        ratio = EtasParameters.from_mapping(truth).branching_ratio(largest)
         rows["truth"] = {**truth, "branching ratio": ratio}
     frame = pd.DataFrame(rows).rename_axis("parameter").reset_index()
     text = (
         "Rate λ = μ + Σ k0 exp(a (m − mc)) exp(−t/τ) (t + c)^−(1+ω) "
         "(r² + d exp(γ (m − mc)))^−(1+ρ), days and km. The branching ratio, the mean number of "
-        "direct aftershocks of an event, is better determined than the single parameters. Standard "
+        f"direct aftershocks of an event up to magnitude {largest:g}, is better determined than "
+        "the single parameters. Standard "
         "errors are those of the observed information, for events in the whole plane and a known "
         "background: a value less and plus 1.96 of them is its 95 % interval."
     )

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import binom, false_discovery_control
 
 from craton.errors import ConfigError
+from craton.io.csep_regions import steps_from
 from craton.io.geodesy import EARTH_RADIUS_KM
 from craton.seismicity.space import unit_vectors
 
@@ -105,8 +106,8 @@ def blast_cells(catalog: xr.Dataset, cell: float = 0.2, level: float = 0.01) -> 
     if not (cell > 0 and 0 < level < 1):
         raise ConfigError(f"cell = {cell}, level = {level}; cell > 0 and 0 < level < 1 expected")
     solar = _solar_days(catalog)
-    row = np.floor(catalog["latitude"].to_numpy() / cell + 1e-9).astype(np.int64)
-    column = np.floor(catalog["longitude"].to_numpy() / cell + 1e-9).astype(np.int64)
+    row = steps_from(catalog["latitude"], 0.0, cell).astype(np.int64)
+    column = steps_from(catalog["longitude"], 0.0, cell).astype(np.int64)
     cells, cell_of = np.unique(np.column_stack([row, column]), axis=0, return_inverse=True)
     cell_of, n = cell_of.ravel(), len(cells)
     day = _by_day(solar)

@@ -41,7 +41,12 @@ from craton.issue import issue_time, parse_time
 from craton.metrics import Metric, binary_log_loss, coverage, crps, poisson_log_likelihood
 from craton.models.etas import ETAS
 from craton.models.neural_etas import NeuralETAS
-from craton.models.point_process import SmoothedSeismicity, UniformPoisson
+from craton.models.point_process import (
+    LARGEST_MAGNITUDE,
+    ROOM,
+    SmoothedSeismicity,
+    UniformPoisson,
+)
 from craton.report.section import Section
 from craton.result import Result
 from craton.samples import Samples, Target, make_index
@@ -76,6 +81,9 @@ class EarthquakeConfig(Config):
         Magnitudes are rounded (half up) to this; 0.1 if all are given so, else 0.01, if None.
     thresholds : tuple of float
         Magnitudes m of "at least one event of m or more"; completeness, +1 and +2 if empty.
+    largest_magnitude : float
+        Largest magnitude possible, in simulations and chances; a forecast takes no less than 0.5
+        above the largest event that it knows.
     cell, horizon : float
         Side of a cell in degrees; days forecast at once in training and test.
     outline : tuple of (latitude, longitude)
@@ -93,6 +101,9 @@ class EarthquakeConfig(Config):
     mainshock : str
         Forecast the aftershocks of this event alone, right after it or from `issue` on: its
         identifier, its time, or ``largest`` (of the 30 days before the end).
+    zone_radius : float
+        Radius in km of the zone in which its aftershocks are forecast; of its magnitude if None
+        (`craton.aftershocks.zone_radius`).
     simulations : int
         Simulated catalogues of each forecast.
     """
@@ -102,6 +113,7 @@ class EarthquakeConfig(Config):
     magnitude: float | None = None
     magnitude_bin: float | None = pydantic.Field(None, gt=0, le=1)
     thresholds: tuple[float, ...] = ()
+    largest_magnitude: float = pydantic.Field(LARGEST_MAGNITUDE, gt=0, le=11)
     cell: float | None = pydantic.Field(None, gt=0, le=10)
     horizon: float = pydantic.Field(7.0, gt=0, le=3650)
     outline: Outline = ()
@@ -113,6 +125,7 @@ class EarthquakeConfig(Config):
     issue_from: str | None = None
     issue_every: Days = 1.0
     mainshock: str | None = None
+    zone_radius: float | None = pydantic.Field(None, gt=0, le=20_000)
     simulations: int = pydantic.Field(1000, ge=100, le=1_000_000)
 
 
@@ -145,7 +158,21 @@ def checks(data: xr.Dataset, config: EarthquakeConfig) -> list[Finding]:
     )
     estimated = config.magnitude is None and "magnitude" not in _protocol(config)[1]
     cells = _cells(data, used)
+    found += _largest_findings(cells, config.largest_magnitude)
     return found + unused_findings(data.sizes["event"], cells, begin, end, estimated=estimated)
+
+
+def _largest_findings(cells: xr.Dataset, largest: float) -> list[Finding]:
+    """Say where the largest event raises the largest magnitude possible."""
+    seen = float(cells["magnitude"].max())
+    if seen + ROOM <= largest:
+        return []
+    text = (
+        f"the largest event has magnitude {seen:g}: forecasts that know it take {seen + ROOM:g}, "
+        f"not {largest:g}, as the largest magnitude possible; --set largest_magnitude= chooses a "
+        "larger one"
+    )
+    return [Finding("note", text, "catalogue")]
 
 
 def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
@@ -184,7 +211,7 @@ def samples(data: xr.Dataset, config: EarthquakeConfig, future: bool) -> Samples
         return windows_to_come(
             cells, replace(gather, simulations=config.simulations), issue, config.horizons,
             issue_from=begin or None, issue_every=config.issue_every, mainshock=config.mainshock,
-            at_mainshock=config.issue is None,
+            at_mainshock=config.issue is None, zone_radius=config.zone_radius,
         )  # fmt: skip
     assert config.train_from is not None
     start = parse_time(config.train_from, "train_from")
@@ -211,7 +238,9 @@ def _cells(data: xr.Dataset, config: EarthquakeConfig) -> xr.Dataset:
     binned = data.assign(magnitude=("event", rounded, data["magnitude"].attrs))
     assert config.magnitude is not None and config.cell is not None
     cells = in_cells(binned, config.outline, config.cell, config.magnitude)
-    return cells.assign_attrs(delta_m=step, record_from=config.train_from)
+    return cells.assign_attrs(
+        delta_m=step, record_from=config.train_from, largest_magnitude=config.largest_magnitude
+    )
 
 
 def splitter(config: EarthquakeConfig, samples: Samples) -> Splitter:
