@@ -140,6 +140,15 @@ def test_events_that_are_not_used_are_told_with_the_setting_that_decides():
     assert len(early) == 1 and "before the first window, 2001-06-01" in early[0].text
 
 
+def test_a_catalogue_complete_from_its_least_magnitude_is_used_whole(csv):
+    config = EarthquakeConfig(
+        data=str(csv), columns={"time": "Origin", "latitude": "Lat", "longitude": "Lon",
+                                "magnitude": "ML"},
+    )  # fmt: skip
+    data = TASK.load(config)  # simulated from magnitude 3 on
+    assert TASK.resolve(data, config).magnitude == 3.0
+
+
 def test_a_forecast_can_be_issued_at_a_time_of_choice(folder):
     late = engine.predict(folder, None, settings={"issue": "2006-01-01"})
     assert late.sizes["sample"] == 3

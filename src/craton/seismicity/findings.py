@@ -21,7 +21,7 @@ from craton.seismicity.nearest_neighbour import families, nearest_neighbours
 _NATURAL = {"", "earthquake", "eq", "le", "re", "ke", "known", "unknown", "not reported", "nan"}
 _MOST = 30_000
 _METHODS = {
-    "maximum-curvature": "maximum curvature + 0.2",
+    "maximum-curvature": "maximum curvature",
     "goodness-of-fit": "goodness of fit",
     "b-stability": "stability of b",
 }
@@ -73,7 +73,6 @@ def catalog_findings(
              f"{magnitudes.max():.1f}"),
         _say("info", "complete from about " + ", ".join(_told(c) for c in methods)),
     ]  # fmt: skip
-    # A catalogue cut at its completeness has its fullest bin there, and 0.2 would be too much.
     least = min((c.mc for c in methods if np.isfinite(c.mc)), default=mc)
     if used_from is not None and used_from < least - 0.15:
         text = f"the magnitude {used_from:g} asked for is below completeness, about {mc:.1f}"
