@@ -80,10 +80,10 @@ def completeness(
     magnitudes : array_like, shape (n,)
         Magnitudes.
     method : {"maximum-curvature", "goodness-of-fit", "b-stability"}
-        See `magnitude_of_completeness`; the least magnitude from which a Gutenberg-Richter law explains
-        95 % of the cumulative counts, else 90 %; or the least from which the b-value agrees within
-        its standard error with the mean of the b-values of the half unit of magnitude that starts
-        there. Which is best depends on how the detection fades: see the gallery.
+        See `magnitude_of_completeness`; the least magnitude from which a Gutenberg-Richter law
+        explains 95 % of the cumulative counts, else 90 %; or the least from which the b-value
+        agrees within its standard error with the mean of the b-values of the half unit of magnitude
+        that starts there. Which is best depends on how the detection fades: see the gallery.
     delta_m : float
         Bin width of the frequency-magnitude distribution.
     resamples : int

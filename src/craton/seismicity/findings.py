@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from craton.checks import Finding
@@ -17,6 +16,7 @@ from craton.seismicity.completeness_maps import completeness_in_time, completene
 from craton.seismicity.copies import compare_catalogs
 from craton.seismicity.declustering import gardner_knopoff, reasenberg
 from craton.seismicity.nearest_neighbour import families, nearest_neighbours
+from craton.seismicity.unused import type_names
 
 _NATURAL = {"", "earthquake", "eq", "le", "re", "ke", "known", "unknown", "not reported", "nan"}
 _MOST = 30_000
@@ -227,7 +227,10 @@ def _repeated(data: xr.Dataset) -> list[Finding]:
     twice = int(duplicates(data).sum())
     if not twice:
         return []
-    text = f"{twice} events look like a repetition of another (2 s, 5 km, 0.2); all were kept"
+    text = (
+        f"{twice} events look like a repetition of another (2 s, 5 km, 0.2); all were kept: "
+        "--set drop_duplicates=true leaves the later ones out, early aftershocks among them"
+    )
     return [_say("warning", text)]
 
 
@@ -235,12 +238,17 @@ def _not_natural(data: xr.Dataset) -> list[Finding]:
     """Events that are no earthquakes by the type that the file gives them."""
     if "event_type" not in data:
         return []
-    names = pd.Series(data["event_type"].to_numpy().astype(str)).str.strip().str.lower()
-    count = names[~names.isin(_NATURAL)].value_counts()
+    names = type_names(data)
+    natural = names.isin(_NATURAL)
+    count = names[~natural].value_counts()
     if count.empty:
         return []
+    kept = ", ".join(name or '""' for name in sorted(set(names[natural]))) or "earthquake"
     most = ", ".join(f"{name} {number}" for name, number in count.iloc[:4].items())
-    text = f"{count.sum()} events are no earthquakes by their own type ({most}); all were kept"
+    text = (
+        f"{count.sum()} events are no earthquakes by their own type ({most}); all were kept: "
+        f"--set event_types='[{kept}]' leaves them out"
+    )
     return [_say("warning", text)]
 
 
