@@ -31,6 +31,7 @@ def test_a_branching_ratio_at_its_bound_is_told_with_the_likely_cause() -> None:
 
 
 def test_another_parameter_at_its_bound_is_told_without_naming_the_background() -> None:
-    (line,) = bound_lines({"etas": model(replace(PARAMETERS, gamma=-0.5))})
-    assert "ended with gamma at its bound of -0.5: the events do not determine it" in line
+    endless = replace(PARAMETERS, log10_tau=5.5, log10_k0=-3.0)
+    (line,) = bound_lines({"etas": model(endless)})
+    assert "ended with log10_tau at its bound of 5.5: the events do not determine it" in line
     assert "background" not in line
