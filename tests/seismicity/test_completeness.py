@@ -29,6 +29,22 @@ def test_maximum_curvature_finds_the_fullest_bin_plus_two_tenths() -> None:
     assert completeness(seen).mc == magnitude_of_completeness(seen)
 
 
+@pytest.mark.parametrize("cut", [3.0, 2.75, -0.3])
+@pytest.mark.parametrize("step", [0.1, 0.01])
+def test_a_catalogue_complete_from_its_least_magnitude_is_complete_there(
+    cut: float, step: float
+) -> None:
+    above = np.random.default_rng(0).exponential(1 / np.log(10), 3000)
+    m = np.round(cut + step * np.floor(above / step), 2)
+    assert magnitude_of_completeness(m) == pytest.approx(cut)
+    assert completeness(m).low == pytest.approx(cut)
+
+
+def test_a_lone_small_event_below_a_cut_leaves_the_cautious_answer() -> None:
+    m = 3.0 + np.floor(10 * np.random.default_rng(0).exponential(1 / np.log(10), 3000)) / 10
+    assert magnitude_of_completeness([1.0, *m]) == pytest.approx(3.2)
+
+
 def test_bins_round_halves_up_and_ties_go_to_the_larger_magnitude() -> None:
     assert magnitude_of_completeness([2.35, 2.35, 2.4, 3.0, 3.0, 3.0]) == pytest.approx(3.2)
 

@@ -57,6 +57,7 @@ def test_blasts_are_named_by_type_and_by_the_time_of_day(whole: xr.Dataset) -> N
     world = with_blasts(whole, quarries=1, per_year=100.0)
     text, n = warnings(world), int((world.quarry.to_numpy() >= 0).sum())
     assert f"{n} events are no earthquakes by their own type (quarry blast {n})" in text
+    assert "--set event_types='[earthquake]' leaves them out" in text
     assert "more events by day than by night" in text
     assert "by their own type" not in warnings(world.drop_vars("event_type"))
     assert "by day" not in warnings(whole)

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from craton.errors import DataError
 from craton.io.forecast_cells import in_cells
-from craton.seismicity.unused import unused_findings
+from craton.seismicity.unused import kept_events, left_out, unused_findings
 from tests.io.test_forecast_cells import BOX, catalog
 
 
@@ -41,3 +42,38 @@ def test_events_before_the_training_and_after_the_test_are_counted(cells):
 def test_where_every_event_is_used_nothing_is_said(cells):
     inside = cells.isel(event=np.flatnonzero(cells["cell_of"].to_numpy() >= 0))
     assert unused_findings(6, inside, None, estimated=False) == []
+
+
+@pytest.fixture
+def mixed():
+    """An earthquake and its repetition, a blast and its repetition, an event without a type."""
+    found = catalog([35.0] * 5, [-117.0] * 5, [3.0, 3.1, 2.0, 2.0, 4.0])
+    hours = np.array([0, 0, 5, 5, 9], "timedelta64[h]")
+    time = np.datetime64("2020-01-01", "ns") + hours
+    names = np.array(["Earthquake", "earthquake ", "quarry blast", "quarry blast", ""])
+    return found.assign(time=("event", time), event_type=("event", names))
+
+
+def test_types_asked_for_are_kept_whatever_the_case_of_their_letters(mixed):
+    assert kept_events(mixed).sizes["event"] == 5
+    kept = kept_events(mixed, ("EARTHQUAKE", ""))
+    assert kept["magnitude"].to_numpy().tolist() == [3.0, 3.1, 4.0]
+    (note,) = left_out(mixed, ("EARTHQUAKE", ""), False)
+    assert note.text.startswith("2 of 5 events are of other types than EARTHQUAKE")
+    assert note.level == "note" and "--set event_types=" in note.text
+
+
+def test_the_first_of_a_repeated_event_is_kept(mixed):
+    assert kept_events(mixed, (), True)["magnitude"].to_numpy().tolist() == [3.0, 2.0, 4.0]
+    (note,) = left_out(mixed, (), True)
+    assert note.text.startswith("2 events that look like a repetition")
+    assert "--set drop_duplicates=false" in note.text
+    both = left_out(mixed, ("earthquake",), True)
+    assert [f.text.split()[0] for f in both] == ["3", "1"]
+
+
+def test_types_that_no_event_has_or_a_catalogue_without_types_are_refused(mixed):
+    with pytest.raises(DataError, match=r"no event has it.*choose among: .*quarry blast"):
+        kept_events(mixed, ("eathquake",))
+    with pytest.raises(DataError, match="has no types of events"):
+        kept_events(mixed.drop_vars("event_type"), ("earthquake",))

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from craton import engine
-from craton.data.earthquakes import true_parameters
+from craton.data.earthquakes import true_parameters, with_blasts
 from craton.errors import DataError
 from craton.models.etas import ETAS
 from craton.models.physics.etas_parameters import FITTED
@@ -138,6 +138,40 @@ def test_events_that_are_not_used_are_told_with_the_setting_that_decides():
     )
     early = [f for f in TASK.checks(data, EarthquakeConfig()) if f.level == "note"]
     assert len(early) == 1 and "before the first window, 2001-06-01" in early[0].text
+
+
+def test_a_catalogue_complete_from_its_least_magnitude_is_used_whole(csv):
+    config = EarthquakeConfig(
+        data=str(csv), columns={"time": "Origin", "latitude": "Lat", "longitude": "Lon",
+                                "magnitude": "ML"},
+    )  # fmt: skip
+    data = TASK.load(config)  # simulated from magnitude 3 on
+    assert TASK.resolve(data, config).magnitude == 3.0
+
+
+def test_events_left_out_by_the_settings_are_out_of_training_and_of_forecasts_alike():
+    whole = TASK.load(EarthquakeConfig())
+    mixed, said = with_blasts(whole), {"event_types": ("earthquake",)}
+    n = mixed.sizes["event"] - whole.sizes["event"]
+    config = TASK.resolve(mixed, EarthquakeConfig(**said))
+    assert config.event_types == ("earthquake",)  # what the bundle keeps
+    for future in (False, True):
+        assert TASK.samples(mixed, config, future).data.sizes["event"] == whole.sizes["event"]
+    told = "\n".join(f.text for f in TASK.checks(mixed, EarthquakeConfig(**said)))
+    assert f"{n:,} of {mixed.sizes['event']:,} events are of other types" in told
+    assert "by their own type" not in told
+    assert "all were kept" in "\n".join(f.text for f in TASK.checks(mixed, EarthquakeConfig()))
+
+
+def test_repeated_events_are_left_out_where_that_is_asked_for():
+    whole = TASK.load(EarthquakeConfig())
+    twice = xr.concat([whole, whole.isel(event=slice(0, 100))], "event").sortby("time")
+    config = TASK.resolve(twice, EarthquakeConfig(drop_duplicates=True))
+    used = TASK.samples(twice, config, False).data
+    assert used.sizes["event"] <= whole.sizes["event"]
+    assert len(np.unique(used["event_id"])) == used.sizes["event"]
+    told = "\n".join(f.text for f in TASK.checks(twice, config))
+    assert "look like a repetition of an earlier one" in told and "all were kept" not in told
 
 
 def test_a_forecast_can_be_issued_at_a_time_of_choice(folder):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from craton.aftershocks import normal_forecast
 from craton.forecast_calibration import in_the_test
+from craton.forecast_cautions import bound_lines
 from craton.forecast_tables import horizons, region_table
 from craton.forecast_words import (
     CAUTION,
@@ -198,10 +199,12 @@ def _gain_map(result: Result) -> Section:
 def _magnitudes(result: Result) -> Section:
     """Magnitude-frequency distribution, with completeness, b-value and what is not used."""
     from craton.seismicity.b_value import b_value
-    from craton.seismicity.unused import WHERE
+    from craton.seismicity.unused import WHERE, kept_events
 
-    values = result.data["magnitude"].to_numpy()
-    mc, step = float(result.config.magnitude), float(result.samples.data.attrs["delta_m"])
+    config = result.config
+    kept = kept_events(result.data, config.event_types, config.drop_duplicates)
+    values = kept["magnitude"].to_numpy()
+    mc, step = float(config.magnitude), float(result.samples.data.attrs["delta_m"])
     found = b_value(np.round(values, 6), mc, step)
     edges = np.arange(np.floor(values.min() * 10) / 10, values.max() + step, step)
     above = np.array([(values >= m - 1e-9).sum() for m in edges])
@@ -215,7 +218,10 @@ def _magnitudes(result: Result) -> Section:
     ax.set(xlabel="magnitude m", ylabel="events of m or more", ylim=(0.7, None))
     ax.legend()
     text = "\n\n".join(f"{f.text}." for f in result.findings if f.where == WHERE)
-    return Section("Magnitudes", text, figures=[fig], captions=["Whole catalogue as it was read."])
+    caption = "Whole catalogue as it was read."
+    if kept.sizes["event"] < result.data.sizes["event"]:
+        caption = "Whole catalogue, but for the types and repetitions that are left out."
+    return Section("Magnitudes", text, figures=[fig], captions=[caption])
 
 
 def _parameters(result: Result) -> Section:
@@ -245,7 +251,8 @@ def _parameters(result: Result) -> Section:
         "errors are those of the observed information, for events in the whole plane and a known "
         "background: a value less and plus 1.96 of them is its 95 % interval."
     )
-    return Section("ETAS parameters", text, table=frame)
+    lines = bound_lines({name: fitted.model for name, fitted in result.fitted[0].items()})
+    return Section("ETAS parameters", "\n\n".join([text, *lines]), table=frame)
 
 
 def _options(result: Result) -> list[Section]:

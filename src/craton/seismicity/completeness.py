@@ -28,7 +28,7 @@ class Completeness(NamedTuple):
 
 
 def magnitude_of_completeness(magnitudes: ArrayLike, delta_m: float = 0.1) -> float:
-    """Magnitude of completeness by maximum curvature, plus 0.2.
+    """Magnitude of completeness by maximum curvature, plus 0.2 unless the catalogue is cut there.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def magnitude_of_completeness(magnitudes: ArrayLike, delta_m: float = 0.1) -> fl
     -------
     float
         Centre of the fullest bin plus 0.2 (maximum curvature alone is biased low). Of bins that
-        tie the larger is taken, which is the cautious choice.
+        tie the larger is taken, which is the cautious choice. Where the fullest bin is the lowest
+        the catalogue was cut off there: nothing fades below it, and nothing is added.
 
     Raises
     ------
@@ -56,9 +57,11 @@ def magnitude_of_completeness(magnitudes: ArrayLike, delta_m: float = 0.1) -> fl
     --------
     >>> round(magnitude_of_completeness([2.8, 2.9, 3.0, 3.0, 3.0, 3.1, 3.1, 3.4]), 3)
     3.2
+    >>> magnitude_of_completeness([3.0, 3.0, 3.0, 3.1, 3.1, 3.2, 3.4])
+    3.0
     """
     lowest, counts = histogram(magnitudes, delta_m)
-    return round(float(_maximum_curvature(counts[None], lowest * delta_m, delta_m)[0]), 6)
+    return round(float(_maximum_curvature(counts[None], lowest, delta_m)[0]), 6)
 
 
 def completeness(
@@ -77,10 +80,10 @@ def completeness(
     magnitudes : array_like, shape (n,)
         Magnitudes.
     method : {"maximum-curvature", "goodness-of-fit", "b-stability"}
-        The fullest bin plus 0.2; the least magnitude from which a Gutenberg-Richter law explains
-        95 % of the cumulative counts, else 90 %; or the least from which the b-value agrees within
-        its standard error with the mean of the b-values of the half unit of magnitude that starts
-        there. Which is best depends on how the detection fades: see the gallery.
+        See `magnitude_of_completeness`; the least magnitude from which a Gutenberg-Richter law
+        explains 95 % of the cumulative counts, else 90 %; or the least from which the b-value
+        agrees within its standard error with the mean of the b-values of the half unit of magnitude
+        that starts there. Which is best depends on how the detection fades: see the gallery.
     delta_m : float
         Bin width of the frequency-magnitude distribution.
     resamples : int
@@ -120,32 +123,39 @@ def completeness(
     if method not in METHODS:
         raise ConfigError(f"'{method}' is no method of completeness; {nearest(method, METHODS)}")
     lowest, counts = histogram(magnitudes, delta_m)
-    mc, low, high = with_interval(
-        counts[None], lowest * delta_m, delta_m, method, resamples, level, seed
-    )
+    mc, low, high = with_interval(counts[None], lowest, delta_m, method, resamples, level, seed)
     return Completeness(method, *(round(float(v[0]), 6) for v in (mc, low, high)))
 
 
-def histogram(magnitudes: ArrayLike, delta_m: float) -> tuple[int, Counts]:
+def histogram(magnitudes: ArrayLike, delta_m: float) -> tuple[float, Counts]:
     """Count events by bin.
 
     Returns
     -------
-    lowest : int
-        Centre of the first bin in units of `delta_m`.
+    lowest : float
+        Magnitude of the first bin, see `to_bins`.
     counts : numpy.ndarray of int, shape (bins,)
     """
-    bins = to_bins(magnitudes, delta_m)
-    lowest = int(bins.min())
-    return lowest, np.bincount(bins - lowest).astype(np.int64)
+    lowest, bins = to_bins(magnitudes, delta_m)
+    return lowest, np.bincount(bins).astype(np.int64)
 
 
-def to_bins(magnitudes: ArrayLike, delta_m: float) -> Counts:
-    """Centre of each magnitude's bin in units of `delta_m`, halves going up."""
+def to_bins(magnitudes: ArrayLike, delta_m: float) -> tuple[float, Counts]:
+    """Magnitude of the first bin, and each event's bin counted from it.
+
+    Bins are centred on multiples of `delta_m`, halves going up. Those of a catalogue cut off at a
+    magnitude begin there instead: of the first bin about its centre a part would be missing.
+    """
     if not delta_m > 0:
         raise DataError(f"delta_m is {delta_m}, a positive bin width was expected")
+    values = finite(magnitudes)
     # The 1e-6 keeps decimals such as 2.35, which no double holds, on the upper side of a half.
-    return np.floor(finite(magnitudes) / delta_m + 0.5 + 1e-6).astype(np.int64)
+    least = float(values.min())
+    above = np.floor((values - least) / delta_m + 1e-6).astype(np.int64)
+    if _fullest(np.bincount(above)[None])[0] == 0:
+        return least, above
+    bins = np.floor(values / delta_m + 0.5 + 1e-6).astype(np.int64)
+    return float(bins.min() * delta_m), bins - bins.min()
 
 
 def with_interval(
@@ -188,8 +198,13 @@ def with_interval(
 
 
 def _maximum_curvature(counts: Counts, lowest: float, delta_m: float) -> Floats:
-    fullest = counts.shape[1] - 1 - np.argmax(counts[:, ::-1], axis=1)
-    return np.asarray(lowest + fullest * delta_m + 0.2)
+    fullest, first = _fullest(counts), np.argmax(counts > 0, axis=1)
+    return np.asarray(lowest + fullest * delta_m + np.where(fullest == first, 0.0, 0.2))
+
+
+def _fullest(counts: Counts) -> NDArray[np.intp]:
+    """Fullest bin of each row, the last of those that tie."""
+    return np.asarray(counts.shape[1] - 1 - np.argmax(counts[:, ::-1], axis=1))
 
 
 def _goodness_of_fit(counts: Counts, lowest: float, delta_m: float) -> Floats:

@@ -70,14 +70,14 @@ def completeness_map(
     --------
     >>> from craton.data.earthquakes import simulated_catalog
     >>> found = completeness_map(simulated_catalog(seed=1, days=2000), 0.5, nearest_events=100)
-    >>> dict(found.sizes), bool(found.mc.min() > 3.0)
-    ({'period': 1, 'latitude': 9, 'longitude': 9}, True)
+    >>> dict(found.sizes), float(found.mc.min())
+    ({'period': 1, 'latitude': 9, 'longitude': 9}, 3.0)
     """
     _checked(method, spacing > 0, f"spacing = {spacing}")
     _checked(method, nearest_events >= 10, f"nearest_events = {nearest_events}, fewer than 10")
     edges = _edges(catalog["time"].to_numpy(), periods)
-    bins = to_bins(catalog["magnitude"].to_numpy(), delta_m)
-    lowest, width = int(bins.min()), int(np.ptp(bins)) + 1
+    lowest, bins = to_bins(catalog["magnitude"].to_numpy(), delta_m)
+    width = int(bins.max()) + 1
     place = unit_vectors(catalog["latitude"].to_numpy(), catalog["longitude"].to_numpy())
     latitude = _axis(catalog["latitude"].to_numpy(), spacing)
     longitude = _axis(catalog["longitude"].to_numpy(), spacing)
@@ -95,11 +95,11 @@ def completeness_map(
         found["reach"][p] = 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord[:, -1] / 2, 1))
         good = np.flatnonzero(found["reach"][p] <= reach_km)
         if good.size:
-            drawn = bins[inside[near[good]]] - lowest
+            drawn = bins[inside[near[good]]]
             row = np.repeat(np.arange(good.size) * width, nearest_events)
             counts = np.bincount(row + drawn.ravel(), minlength=good.size * width)
             found["mc"][p, good], found["low"][p, good], found["high"][p, good] = with_interval(
-                counts.reshape(good.size, width), lowest * delta_m, delta_m, method,
+                counts.reshape(good.size, width), lowest, delta_m, method,
                 resamples, level, seed,
             )  # fmt: skip
     if not enough:
@@ -170,11 +170,11 @@ def completeness_in_time(
     if n < window:
         raise DataError(f"{n} events, fewer than the {window} of a window", fix="shorten window")
     first = np.unique(np.r_[np.arange(0, n - window + 1, step), n - window])
-    bins = to_bins(catalog["magnitude"].to_numpy(), delta_m)
-    lowest = int(bins.min())
-    counts = np.stack([np.bincount(bins[i : i + window] - lowest, minlength=int(np.ptp(bins)) + 1)
-                       for i in first])  # fmt: skip
-    found = with_interval(counts, lowest * delta_m, delta_m, method, resamples, level, seed)
+    lowest, bins = to_bins(catalog["magnitude"].to_numpy(), delta_m)
+    counts = np.stack(
+        [np.bincount(bins[i : i + window], minlength=int(bins.max()) + 1) for i in first]
+    )
+    found = with_interval(counts, lowest, delta_m, method, resamples, level, seed)
     time = catalog["time"].to_numpy()
     return xr.Dataset(
         {

@@ -23,7 +23,7 @@ from craton.data.earthquakes import simulated_catalog
 from craton.data.registry import locate
 from craton.errors import ConfigError, DataError
 from craton.events import Forecasts
-from craton.forecast_calibration import cautions
+from craton.forecast_cautions import cautions
 from craton.forecast_tables import (
     write_catalogs,
     write_grid,
@@ -53,7 +53,7 @@ from craton.samples import Samples, Target, make_index
 from craton.seismicity.b_value import magnitude_bin
 from craton.seismicity.completeness import magnitude_of_completeness
 from craton.seismicity.findings import catalog_findings
-from craton.seismicity.unused import unused_findings
+from craton.seismicity.unused import kept_events, left_out, unused_findings
 from craton.splits import ForwardInTime, Splitter
 from craton.task import Task
 from craton.uncertainty import Calibrator, NoCalibration
@@ -79,6 +79,11 @@ class EarthquakeConfig(Config):
         Completeness: events below are not used; estimated from the training part if None.
     magnitude_bin : float
         Magnitudes are rounded (half up) to this; 0.1 if all are given so, else 0.01, if None.
+    event_types : tuple of str
+        Types of events that are used, as the catalogue names them, ``[earthquake]``; all if empty.
+    drop_duplicates : bool
+        Leave out events within 2 s, 5 km and 0.2 magnitudes of an earlier one; early aftershocks
+        can look so.
     thresholds : tuple of float
         Magnitudes m of "at least one event of m or more"; completeness, +1 and +2 if empty.
     largest_magnitude : float
@@ -112,6 +117,8 @@ class EarthquakeConfig(Config):
     columns: dict[str, str] = pydantic.Field(default_factory=dict)
     magnitude: float | None = None
     magnitude_bin: float | None = pydantic.Field(None, gt=0, le=1)
+    event_types: tuple[str, ...] = ()
+    drop_duplicates: bool = False
     thresholds: tuple[float, ...] = ()
     largest_magnitude: float = pydantic.Field(LARGEST_MAGNITUDE, gt=0, le=11)
     cell: float | None = pydantic.Field(None, gt=0, le=10)
@@ -148,7 +155,9 @@ def accept(data: Any, config: EarthquakeConfig) -> xr.Dataset:
 
 def checks(data: xr.Dataset, config: EarthquakeConfig) -> list[Finding]:
     """Completeness, b-value and its change in time, repeated events, events not used."""
-    found = catalog_findings(data, config.magnitude, config.magnitude_bin)
+    found = left_out(data, config.event_types, config.drop_duplicates)
+    data = kept_events(data, config.event_types, config.drop_duplicates)
+    found += catalog_findings(data, config.magnitude, config.magnitude_bin)
     if any(f.level == "error" for f in found):
         return found
     used = resolve(data, config)
@@ -179,6 +188,7 @@ def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
     """Pin completeness, region, cells and dates; completeness is estimated before the test."""
     _, protocol = _protocol(config)
     config = config.model_copy(update={**protocol, **config.model_dump(exclude_unset=True)})
+    data = kept_events(data, config.event_types, config.drop_duplicates)
     time = pd.DatetimeIndex(data["time"].to_numpy())
     first, last = time.min(), time.max()
     whole = "D" if last - first > pd.Timedelta(days=40) else "s"
@@ -201,6 +211,7 @@ def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
 
 def samples(data: xr.Dataset, config: EarthquakeConfig, future: bool) -> Samples:
     """One sample a window; with `future` one a horizon from the issue of the forecast on."""
+    data = kept_events(data, config.event_types, config.drop_duplicates)
     cells = _cells(data, config)
     gather = Forecasts(Target("count"), config.thresholds)
     first, last = (pd.Timestamp(data["time"].to_numpy()[k]) for k in (0, -1))

@@ -311,3 +311,15 @@ def test_a_fit_that_first_looks_at_some_events_ends_at_the_same_maximum(
     some = fitted()
     assert some.log_likelihood == pytest.approx(whole.log_likelihood, abs=1e-3)
     assert vars(some.parameters) != vars(whole.parameters)
+
+
+def test_a_fit_that_ends_at_a_bound_tells_which() -> None:
+    events = history(400)
+    targets = np.ones(events.time.size, bool)
+    bounded, free = (
+        fit(events, targets, (0.0, 400.0), mc=3.0, region=SQUARE.polygon, max_branching=most)
+        for most in (0.3, 0.999)
+    )
+    assert bounded.at_bounds == {"branching ratio": 0.3}
+    assert bounded.parameters.branching_ratio() == pytest.approx(0.3)
+    assert "branching ratio" not in free.at_bounds

@@ -26,7 +26,14 @@ from craton.errors import ConfigError, DataError, nearest
 from craton.models.physics.etas_anisotropy import Anisotropy
 from craton.models.physics.etas_background import Density, KernelDensity, UniformDensity
 from craton.models.physics.etas_completeness import Completeness
-from craton.models.physics.etas_maximise import LOGARITHMIC, covariance, first_guess, maximise
+from craton.models.physics.etas_maximise import (
+    LOGARITHMIC,
+    MAX_BRANCHING,
+    at_bounds,
+    covariance,
+    first_guess,
+    maximise,
+)
 from craton.models.physics.etas_parameters import FITTED, EtasParameters, Events
 from craton.models.physics.etas_problem import Problem
 
@@ -123,7 +130,7 @@ class EtasFit(NamedTuple):
     number of passes over all pairs. `covariance`, shape (9, 9), is that of `FITTED` (None if
     errors were not asked for, NaN where the likelihood has no maximum inside its bounds), and
     `exponent` that of the ellipses, if there are any. With a completeness the targets are those
-    above it.
+    above it. `max_branching` bounded the branching ratio.
     """
 
     parameters: EtasParameters
@@ -135,6 +142,16 @@ class EtasFit(NamedTuple):
     converged: bool
     covariance: Floats | None = None
     exponent: float | None = None
+    max_branching: float = MAX_BRANCHING
+
+    @property
+    def at_bounds(self) -> dict[str, float]:
+        """Parameters that ended at a bound of the search, and the bound: see `etas_maximise`.
+
+        A branching ratio that ends there tells that the model is misspecified, most often its
+        background.
+        """
+        return at_bounds(self.parameters, self.max_branching)
 
     @property
     def standard_errors(self) -> dict[str, float]:
@@ -190,7 +207,7 @@ def fit(
     start: EtasParameters | None = None,
     earlier: KernelDensity | None = None,
     rounds: int = 3,
-    max_branching: float = 0.999,
+    max_branching: float = MAX_BRANCHING,
     neighbours: int = 5,
     min_bandwidth: float = 1.0,
     max_evaluations: int = 400,
@@ -330,7 +347,7 @@ def fit(
     spread = covariance(current, problem, max_branching) if errors else None
     return EtasFit(
         current, chosen, found.share, found.value, index.size, evaluations, found.converged,
-        spread, None if ellipses is None else ellipses.exponent,
+        spread, None if ellipses is None else ellipses.exponent, max_branching,
     )  # fmt: skip
 
 

@@ -32,11 +32,15 @@ Floats = NDArray[np.float64]
 LOGARITHMIC = np.array([LN10 if name.startswith("log10") else 1.0 for name in FITTED])
 """What turns derivatives to natural logarithms into those to `FITTED`."""
 
+MAX_BRANCHING = 0.999
+"""Upper bound of the branching ratio of a fit, unless another is asked for."""
+
 _MIXED = 5  # climbs that are mixed
+_CLOSE = 1e-3  # a coordinate so near its bound is at it
 _FARTHEST = 3.0  # largest change of log rate that is extrapolated
 _BOUNDS = (
     (-60.0, 10.0),  # ln mu
-    (math.log(1e-4), math.log(0.999)),  # ln branching ratio
+    (math.log(1e-4), math.log(MAX_BRANCHING)),  # ln branching ratio
     (-1.0, 10.0),  # a - rho gamma, cut below beta
     (LN10 * -7.0, LN10 * 1.0),  # ln c
     (-0.9, 2.0),  # omega
@@ -136,6 +140,53 @@ def _limits(beta: float, max_branching: float) -> tuple[Floats, Floats]:
     low, high = np.array(_BOUNDS).T
     high[1], high[2] = math.log(max_branching), 0.97 * beta
     return low, high
+
+
+_BOUNDED = (
+    "log10_mu", "branching ratio", "a - rho gamma", "log10_c", "omega", "log10_tau", "log10_d",
+    "gamma", "rho",
+)  # fmt: skip
+
+
+def at_bounds(p: EtasParameters, max_branching: float = MAX_BRANCHING) -> dict[str, float]:
+    """Parameters of a fit that ended at the bounds of the search, and the bounds.
+
+    Parameters
+    ----------
+    p : EtasParameters
+        As fitted.
+    max_branching : float
+        Upper bound of the branching ratio (untruncated magnitudes) in the fit.
+
+    Returns
+    -------
+    dict of str to float
+        Those of `FITTED`, with the branching ratio in place of log10_k0, and ``a - rho gamma``, the
+        growth of productivity with magnitude, in place of a.
+
+    Examples
+    --------
+    >>> p = EtasParameters(-6.6, -2.35, 1.5, -2.7, -0.02, 5.5, -0.29, 0.73, 0.6, 2.37, 3.0)
+    >>> at_bounds(p)
+    {'log10_tau': 5.5}
+    """
+    here, (low, high) = _encode(p), _limits(p.beta, max_branching)
+    bound = np.where(here <= low + _CLOSE, low, high)
+    found = {}
+    for k in np.flatnonzero(_held(here, (low, high))).tolist():
+        name, value = _BOUNDED[k], float(bound[k])
+        if name.startswith("log10"):
+            value /= LN10
+        elif name in ("branching ratio", "rho"):
+            value = math.exp(value)
+        found[name] = round(value, 9)
+    return found
+
+
+def _held(here: Floats, limits: tuple[Floats, Floats]) -> NDArray[np.bool_]:
+    """Coordinates at one of their bounds."""
+    low, high = limits
+    return np.asarray((here <= low + _CLOSE) | (here >= high - _CLOSE))
 
 
 def maximise(
@@ -294,8 +345,8 @@ def covariance(p: EtasParameters, problem: Problem, max_branching: float) -> Flo
     numpy.ndarray, shape (9, 9)
         NaN throughout where the information is not positive definite.
     """
-    here, (low, high) = _encode(p), _limits(p.beta, max_branching)
-    free = np.flatnonzero((here > low + 1e-3) & (here < high - 1e-3))
+    here = _encode(p)
+    free = np.flatnonzero(~_held(here, _limits(p.beta, max_branching)))
 
     def gradient(vector: Floats) -> Floats:
         q, slopes = _decode(vector, p.beta, p.mc)

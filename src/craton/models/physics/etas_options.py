@@ -15,6 +15,7 @@ from craton.errors import ConfigError, nearest
 from craton.models.physics.etas import Anisotropy, Completeness, EtasFit, Events, fit
 from craton.models.physics.etas import log_likelihood as etas_log_likelihood
 from craton.models.physics.polygons import as_polygon, polygon_area
+from craton.seismicity.completeness import magnitude_of_completeness
 from craton.uncertainty import Interval, Mean, paired_gain
 
 OPTIONS = ("kernel background", "completeness in time", "after large events", "ellipses")
@@ -26,6 +27,9 @@ LARGE = 2.0
 
 COARSE = 0.5
 """Steps of completeness after large events, rounded up: finer ones take as much longer."""
+
+FEWEST = 50
+"""Events of a step in time, at most, that tell nothing of its completeness."""
 
 STEP = 1096.0
 """Days of a step of completeness in time."""
@@ -126,17 +130,16 @@ def completeness_in_time(
 ) -> Completeness:
     """Completeness in steps of three years, the last one kept after the window.
 
-    By maximum curvature: 0.2 above the fullest bin (Woessner & Wiemer 2005,
-    doi:10.1785/0120040007). A catalogue cut off at `mc` has its fullest bin there, which
-    says nothing against it.
+    By `craton.seismicity.completeness.magnitude_of_completeness`; `mc` where a step holds too few
+    events to tell.
     """
     starts = np.arange(window[0], max(window[1] - 0.9 * STEP, window[0] + 1.0), STEP)
     levels = []
     for a, b in pairwise([*starts, window[1]]):
         part = events.magnitude[(events.time >= a) & (events.time < b)]
-        bins = np.bincount(np.floor((part - mc) / delta_m + 0.5).astype(int).clip(0), minlength=1)
-        fullest = int(bins.argmax()) if part.size > 50 else 0
-        levels.append(mc + fullest * delta_m + 0.2 if fullest else mc)
+        level = magnitude_of_completeness(part, delta_m) if part.size > FEWEST else mc
+        # of magnitudes without bins the least lies somewhat above the cut
+        levels.append(level if level > mc + delta_m / 2 else mc)
     return Completeness.of(starts, levels)
 
 
