@@ -33,6 +33,7 @@ from craton.forecast_tables import (
     write_table,
 )
 from craton.forecast_words import write_words
+from craton.io.bad_rows import Policy
 from craton.io.catalog import catalog_from_text, read_catalog
 from craton.io.catalog_join import joined
 from craton.io.fdsn import PREFIX, read_fdsn
@@ -70,6 +71,11 @@ class EarthquakeConfig(Config):
         the simulated example.
     columns : dict
         For other CSV files: time, latitude, longitude, magnitude, depth -> column name.
+    bad_rows : {"omit", "error"}
+        Leave a few rows out that cannot be read, at most 1 % (and events without a magnitude, at
+        most half), and tell of them; or refuse the catalogue.
+    days_since : str
+        Moment (UTC) from which times in days count.
     magnitude : float
         Completeness: events below are not used; estimated from the training part if None.
     magnitude_bin : float
@@ -99,6 +105,8 @@ class EarthquakeConfig(Config):
 
     data: str | None = None
     columns: dict[str, str] = pydantic.Field(default_factory=dict)
+    bad_rows: Policy = "omit"
+    days_since: str | None = None
     magnitude: float | None = None
     magnitude_bin: float | None = pydantic.Field(None, gt=0, le=1)
     thresholds: tuple[float, ...] = ()
@@ -121,15 +129,20 @@ def load(config: EarthquakeConfig) -> xr.Dataset:
     if config.data is None:
         return simulated_catalog()
     if config.data.startswith(PREFIX):
-        return read_fdsn(config.data)
+        return read_fdsn(config.data, bad_rows=config.bad_rows)
     path, _ = _protocol(config)
-    return read_catalog(path, config.columns or None)
+    return read_catalog(
+        path, config.columns or None, bad_rows=config.bad_rows, days_since=config.days_since
+    )
 
 
 def accept(data: Any, config: EarthquakeConfig) -> xr.Dataset:
     """Take a table in memory as if it were a CSV file."""
     if isinstance(data, pd.DataFrame):
-        return catalog_from_text(data.to_csv(index=False), "the frame", config.columns or None)
+        return catalog_from_text(
+            data.to_csv(index=False), "the frame", config.columns or None,
+            bad_rows=config.bad_rows, days_since=config.days_since,
+        )  # fmt: skip
     return data  # type: ignore[no-any-return]
 
 
