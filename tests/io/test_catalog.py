@@ -150,7 +150,7 @@ HEAD = "time,lat,lon,depth,mag\n2020-01-01,1,1,5,1\n"
         (HEAD + "2020-01-02,1,1,5,inf\n", ["row 2", "column 'mag'"]),
         (HEAD.replace(",1,1,5,1", ",1,1,5,1,7"), ["as many values as the header"]),
         (HEAD + "2020-01-02,1,1,5,2,7\n", ["as many values as the header"]),
-        (HEAD + "2020-01-02,1,1\n", ["row 2", "column 'mag'", "missing"]),
+        (HEAD + "2020-01-02,1\n", ["row 2", "column 'lon'", "missing"]),
         ("time,lat,lon,mag\n", ["no events"]),
         ("", ["empty"]),
         ("\n\n", ["empty"]),

@@ -1,4 +1,4 @@
-"""Earthquake catalogues: text of any agency and QuakeML, as one xarray Dataset."""
+"""Earthquake catalogues: text of any agency, QuakeML and GeoJSON, as one xarray Dataset."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from craton.errors import DataError
 from craton.io._quakeml import QUAKEML_ENDINGS, quakeml_table
 from craton.io.bad_rows import BadRows, Policy
+from craton.io.catalog_geojson import GEOJSON_ENDINGS, geojson_table
 from craton.io.catalog_text import ALIASES, text_table
 from craton.io.catalog_values import downward, numbers, times
 from craton.io.files import read_text
@@ -52,7 +53,7 @@ def read_catalog(
         of the formats without (`craton.io.catalog_formats`: ZMAP, CSEP, SCEDC, the relocated
         catalogue of Southern California, hypoDD), which is told by its first event. Or QuakeML
         (``.xml``, ``.qml``, ``.quakeml``), of which the preferred origin and magnitude are taken,
-        else the first.
+        else the first. Or ComCat's GeoJSON (``.geojson``, ``.json``).
     columns : mapping of str to str, optional
         Variable to column, such as ``{"time": "Date", "magnitude": "ML"}``, for names that are
         not among `ALIASES`. Only the variables named there are affected; ``{"depth": ""}`` leaves
@@ -92,18 +93,25 @@ def read_catalog(
     """
     path = Path(path)
     ending = path.name.lower().removesuffix(".gz").rsplit(".", 1)[-1]
-    if ending in QUAKEML_ENDINGS:
+    if ending in (*QUAKEML_ENDINGS, *GEOJSON_ENDINGS):
+        quakeml = ending in QUAKEML_ENDINGS
         if columns or days_since:
             what = "a column map" if columns else "days_since"
-            raise DataError(f"{what} was given for QuakeML", where=str(path), fix="omit it")
-        return _dataset(quakeml_table(path), str(path), BadRows(bad_rows, "event"))
+            form = "QuakeML" if quakeml else "GeoJSON"
+            raise DataError(f"{what} was given for {form}", where=str(path), fix="omit it")
+        bad = BadRows(bad_rows, "event")
+        if quakeml:
+            return _dataset(quakeml_table(path), str(path), bad)
+        text = read_text(path, encoding="utf-8-sig")
+        return _dataset(geojson_table(text, str(path), bad), str(path), bad)
     if ending in TEXT_ENDINGS:
         text = read_text(path, encoding="utf-8-sig")
         return catalog_from_text(text, str(path), columns, bad_rows=bad_rows, days_since=days_since)
     raise DataError(
         f"the ending .{ending} is none of a catalogue",
         where=str(path),
-        fix=f"give .{', .'.join(TEXT_ENDINGS)} (also .gz) or QuakeML as .xml, .qml, .quakeml",
+        fix=f"give .{', .'.join(TEXT_ENDINGS)} (also .gz), QuakeML as .xml, .qml, .quakeml, or "
+        "GeoJSON as .geojson, .json",
     )
 
 
