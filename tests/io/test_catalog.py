@@ -130,6 +130,16 @@ def test_longitudes_above_180_become_western_ones(tmp_path: Path) -> None:
     assert "less 360" in catalog.attrs["history"]
 
 
+@pytest.mark.parametrize("east", ["185.5", "-174.5"])
+def test_events_on_both_sides_of_the_180th_meridian_stay_together(
+    tmp_path: Path, east: str
+) -> None:
+    text = f"time,lat,lon,mag\n2020-03-01,-40,175.5,1\n2020-03-02,-40,{east},1\n"
+    catalog = read_catalog(write(tmp_path / "a.csv", text))
+    assert catalog.longitude.values.tolist() == [175.5, 185.5]
+    assert "1 western longitudes taken plus 360" in catalog.attrs["history"]
+
+
 HEAD = "time,lat,lon,depth,mag\n2020-01-01,1,1,5,1\n"
 
 

@@ -70,6 +70,16 @@ def coarse(world: xr.Dataset, cut: bool) -> xr.Dataset:
     )
 
 
+def test_a_copy_across_the_180th_meridian_is_found_in_either_way_of_writing(
+    world: xr.Dataset,
+) -> None:
+    fiji = world.assign(longitude=world.longitude + 298.0)  # about 180
+    wrapped = world.assign(longitude=(fiji.longitude + 180) % 360 - 180)
+    for pair in ((fiji, wrapped), (wrapped, fiji), (wrapped, wrapped)):
+        found = compare_catalogs(*pair)
+        assert found.is_copy and found.share_first == 1.0
+
+
 @pytest.mark.parametrize("cut", [False, True])
 @pytest.mark.parametrize("hours", [0, 9])
 def test_a_copy_with_both_places_and_times_made_coarse_is_found(

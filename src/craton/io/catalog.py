@@ -18,7 +18,7 @@ from craton.io.catalog_geojson import GEOJSON_ENDINGS, geojson_table
 from craton.io.catalog_text import ALIASES, text_table
 from craton.io.catalog_values import downward, numbers, times
 from craton.io.files import read_text
-from craton.io.geodesy import haversine_km
+from craton.io.geodesy import continuous, haversine_km
 
 __all__ = ["ALIASES", "TEXT_ENDINGS", "catalog_from_text", "duplicates", "read_catalog"]
 
@@ -69,7 +69,8 @@ def read_catalog(
     -------
     xarray.Dataset
         Dimension ``event``, sorted by time, with ``time`` (datetime64[ns], UTC), ``latitude``,
-        ``longitude`` (degrees, in [-180, 180]), ``depth`` (km, NaN where unknown), ``magnitude``,
+        ``longitude`` (degrees, in [-180, 180]; where events lie within 180 degrees around the
+        180th meridian, western ones go on over 180), ``depth`` (km, NaN where unknown), ``magnitude``,
         and ``event_id``, ``event_type``, ``magnitude_type`` if the file has them. Depths are
         positive down, from -10 (above the sea) on; if all are given as heights, their sign is
         turned. What was changed on the way is told in ``attrs["history"]``, what was left out or
@@ -215,6 +216,11 @@ def _dataset(table: pd.DataFrame, path: str, bad: BadRows) -> xr.Dataset:
     if wrapped.any():
         values["longitude"] = np.where(wrapped, values["longitude"] - 360, values["longitude"])
         history.append(f"{int(wrapped.sum())} longitudes above 180 degrees taken less 360")
+    values["longitude"] = continuous(values["longitude"])
+    over = int((values["longitude"] > 180).sum())
+    if over:
+        history.append(f"events on both sides of the 180th meridian: {over} western longitudes "
+                       "taken plus 360")  # fmt: skip
     early = int((np.diff(values["time"].astype(np.int64)) < 0).sum())
     if early:
         order = np.argsort(values["time"], kind="stable")

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from craton.errors import ConfigError, DataError
-from craton.io.geodesy import haversine_km
+from craton.io.geodesy import continuous, haversine_km, near_longitude
 
 Floats = NDArray[np.float64]
 
@@ -90,6 +90,10 @@ def compare_catalogs(
     """
     if not min(seconds, km) > 0:
         raise ConfigError(f"seconds = {seconds}, km = {km}; both must be positive")
+    east = continuous(_values(first, "longitude"))
+    first = first.assign(longitude=("event", east))
+    west = near_longitude(_values(second, "longitude"), float(np.median(east)))
+    second = second.assign(longitude=("event", west))
     a, b = _seconds(first), _seconds(second)
     step = max(_precision(a), _precision(b))
     clock = _clock_shift(first, second, a, b, seconds)

@@ -38,6 +38,7 @@ from craton.io.catalog import catalog_from_text, read_catalog
 from craton.io.catalog_join import joined
 from craton.io.fdsn import PREFIX, read_fdsn
 from craton.io.forecast_cells import Outline, bounding_outline, in_cells
+from craton.io.geodesy import continuous
 from craton.issue import issue_time, parse_time
 from craton.metrics import Metric, binary_log_loss, coverage, crps, poisson_log_likelihood
 from craton.models.etas import ETAS
@@ -85,7 +86,8 @@ class EarthquakeConfig(Config):
     cell, horizon : float
         Side of a cell in degrees; days forecast at once in training and test.
     outline : tuple of (latitude, longitude)
-        Corners of the region; the box around all events if empty.
+        Corners of the region; the box around all events if empty. Across the 180th meridian
+        longitudes go on over 180, in the files of a forecast but GeoJSON too.
     train_from, test_from, test_until : str
         First issue of training and test, end of the test; 20 % and 75 % of the time span if None.
     issue : str
@@ -143,7 +145,10 @@ def accept(data: Any, config: EarthquakeConfig) -> xr.Dataset:
             data.to_csv(index=False), "the frame", config.columns or None,
             bad_rows=config.bad_rows, days_since=config.days_since,
         )  # fmt: skip
-    return data  # type: ignore[no-any-return]
+    if "longitude" not in data:
+        return data  # type: ignore[no-any-return]
+    one_side = continuous(data["longitude"].to_numpy())
+    return data.assign(longitude=(data["longitude"].dims, one_side, data["longitude"].attrs))  # type: ignore[no-any-return]
 
 
 def checks(data: xr.Dataset, config: EarthquakeConfig) -> list[Finding]:
