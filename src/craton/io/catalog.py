@@ -72,9 +72,10 @@ def read_catalog(
         ``longitude`` (degrees, in [-180, 180]; where events lie within 180 degrees around the
         180th meridian, western ones go on over 180), ``depth`` (km, NaN where unknown),
         ``magnitude``, and ``event_id``, ``event_type``, ``magnitude_type`` if the file has them.
-        Depths are positive down, from -10 (above the sea) on; if all are given as heights, their sign is
-        turned. What was changed on the way is told in ``attrs["history"]``, what was left out or
-        reinterpreted in ``attrs["warnings"]``, a line each. Duplicates stay; see `duplicates`.
+        Depths are positive down, from -10 (above the sea) on; if all are given as heights, their
+        sign is turned. What was changed on the way is told in ``attrs["history"]``, what was left
+        out or reinterpreted in ``attrs["warnings"]``, a line each. Duplicates stay; see
+        `duplicates`.
 
     Raises
     ------
