@@ -34,9 +34,7 @@ def test_variables_that_one_lacks_are_left_out() -> None:
     assert sorted(found.data_vars) == ["magnitude", "time"]
 
 
-def test_what_was_told_of_each_catalogue_stays_and_events_stay_on_one_side_of_the_180th_meridian() -> (
-    None
-):
+def test_what_is_told_of_both_stays_and_they_lie_on_one_side_of_the_180th_meridian() -> None:
     old = events([1], longitude=[185.0]).assign_attrs(warnings="1 of 9 rows left out")
     new = events([2], longitude=[-178.0]).assign_attrs(warnings="2 of 9 rows left out")
     found = joined(old, new)
