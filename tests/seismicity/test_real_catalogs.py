@@ -29,8 +29,9 @@ def folder() -> Path:
 
 
 def test_the_italian_catalogue_has_the_numbers_that_seismostats_finds(folder: Path) -> None:
-    horus = read_catalog(folder / "etas-reference-catalogs/horus_italy_M2.5.csv.gz")
-    m = np.round(horus["magnitude"].to_numpy(), 1)
+    # read as it stands: the other program was given the row whose time is impossible, too
+    table = pd.read_csv(folder / "etas-reference-catalogs/horus_italy_M2.5.csv.gz")
+    m = np.round(table["M"].to_numpy(), 1)
     # SeismoStats 1.0.1 on the same magnitudes
     assert b_value(m, 2.7, 0.1)[:2] == pytest.approx((0.81667930304465, 0.004524758869901434))
     assert b_positive(m, 0.1) == pytest.approx((0.9163371026726351, 0.006919048598167955, 16461))
