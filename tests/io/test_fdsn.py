@@ -142,7 +142,7 @@ def test_events_without_a_magnitude_are_left_out_and_told() -> None:
         service.lines[5] = "|".join(fields)
         found = read_fdsn(service.url())
     assert found.sizes["event"] == 293
-    assert "1 of 294 rows left out: row 5, " in found.attrs["warnings"]
+    assert "1 of 294 rows left out: row 6, " in found.attrs["warnings"]
 
 
 def test_progress_is_told_after_each_answer(caplog: pytest.LogCaptureFixture) -> None:
