@@ -63,7 +63,7 @@ def test_the_same_event_is_read_from_each_format(name: str, text: str) -> None:
 def test_pycsep_reads_the_same_from_csep(tmp_path: Path) -> None:
     readers = pytest.importorskip("csep.utils.readers")
     path = tmp_path / "a.csv"
-    path.write_text(f"{CSEP}\n170.25,-43.0,4.15,2020-02-29T23:59:59.500000,33.0,,x1\n")
+    path.write_text(f"{CSEP}\n-71.25,-43.0,4.15,2020-02-29T23:59:59.500000,33.0,,x1\n")
     ours = read_catalog(path)
     theirs = readers.csep_ascii(str(path))
     assert [int(e[1]) for e in theirs] == (ours.time.values.astype("int64") // 10**6).tolist()
@@ -75,7 +75,7 @@ def test_obspy_reads_the_same_from_zmap(tmp_path: Path) -> None:
     obspy = pytest.importorskip("obspy")
     path = tmp_path / "a.zmap"
     path.write_text(
-        ZMAP.format(year=2019) + "\n170.25\t-43.0\t2020\t2\t29\t4.15\t33.0\t23\t59\t59\n"
+        ZMAP.format(year=2019) + "\n-71.25\t-43.0\t2020\t2\t29\t4.15\t33.0\t23\t59\t59\n"
     )
     ours = read_catalog(path)
     theirs = obspy.read_events(str(path), format="ZMAP")
