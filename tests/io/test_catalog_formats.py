@@ -203,7 +203,8 @@ def test_what_is_written_comes_back(name: str, events: list[Event]) -> None:
         moment(e).astype("datetime64[ns]").item() for e in ordered
     ]
     assert catalog.latitude.values.tolist() == [e.latitude / 1000 for e in ordered]
-    assert catalog.longitude.values.tolist() == [e.longitude / 1000 for e in ordered]
+    turns = (catalog.longitude.values - [e.longitude / 1000 for e in ordered]) / 360
+    np.testing.assert_allclose(turns, np.round(turns), atol=1e-12)
     assert catalog.depth.values.tolist() == [e.depth / 10 for e in ordered]
     assert catalog.magnitude.values.tolist() == [e.magnitude / 100 for e in ordered]
 
