@@ -53,7 +53,8 @@ def geojson_table(text: str, where: str, bad: BadRows) -> pd.DataFrame:
     ['3.1', '8.5']
     """
     features = _features(text, where)
-    rows, stamps = [], []
+    rows: list[dict[str, str]] = []
+    stamps: list[Any] = []
     for feature in features:
         properties = _part(feature, "properties")
         place = _part(feature, "geometry").get("coordinates")
