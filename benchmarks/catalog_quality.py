@@ -42,14 +42,6 @@ SERIES = {
 }
 
 
-def horus(table: pd.DataFrame) -> xr.Dataset:
-    """HORUS in the order of time, less what has no possible time."""
-    when = pd.to_datetime(table["time_string"], format="ISO8601", errors="coerce")
-    table = table.assign(time=when).dropna(subset="time").sort_values("time", kind="stable")
-    names = {"time": "time", "latitude": "lat", "longitude": "lon", "magnitude": "M"}
-    return xr.Dataset({k: ("event", table[v].to_numpy()) for k, v in names.items()})
-
-
 def pnsn(folder: Path) -> xr.Dataset:
     """Read the catalogue of the Pacific Northwest with its types of events."""
     table = pd.read_csv(folder / "pnsn-event-types/pnsn_comcat_2018-2022.csv.gz")
@@ -163,8 +155,9 @@ def main() -> None:
     entries = json.loads((npp / "benchmark.json").read_text())
     data = {name: read_catalog(npp / file) for name, file in SERIES.items()}
     reference = folder / "etas-reference-catalogs"
-    table = pd.read_csv(reference / "horus_italy_M2.5.csv.gz")
-    italy, ingv = horus(table), read_catalog(reference / "italy.quakes.csv.gz")
+    italy, ingv = (
+        read_catalog(reference / f"{name}.csv.gz") for name in ("horus_italy_M2.5", "italy.quakes")
+    )
     report: dict[str, Any] = {"sizes": {}}
     for name, catalog in data.items():
         entry = entries[name]
@@ -174,7 +167,7 @@ def main() -> None:
         }
         report["sizes"][name] = {**sizes(catalog, entry["mc"]), "published": published}
     report["sizes"]["HORUS"] = sizes(italy, 3.0)
-    report["peers"] = against_peers(data["SCEDC_20"], table["M"].to_numpy())
+    report["peers"] = against_peers(data["SCEDC_20"], italy["magnitude"].to_numpy())
     report["clusters"] = {"SCEDC_20": clusters(data["SCEDC_20"])}
     report["blasts"] = {"pnsn": blasts(pnsn(folder))}
     pairs = {

@@ -22,6 +22,7 @@ from craton.forecast_tables import (
 )
 from craton.io.csep_grids import read_gridded_forecast
 from craton.models.etas import ETAS
+from craton.models.point_process import SmoothedSeismicity
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
 
@@ -255,3 +256,51 @@ def test_pycsep_counts_catalogues_without_events(world, tmp_path):
     numbers = [catalog.event_count for catalog in forecast]
     assert len(numbers) == 500
     assert 0 in numbers
+
+
+@pytest.fixture(scope="module")
+def either_side():
+    """The same catalogue and region at longitudes 0 to 10 and 175 to 185, and their forecasts."""
+    data = TASK.load(EarthquakeConfig())
+    found = []
+    for west in (0.0, 175.0):
+        longitude = ((data["longitude"] + 118 + west + 5.0) + 180) % 360 - 180
+        box = tuple((lat, west + lon) for lat, lon in ((33, 0), (33, 10), (39, 10), (39, 0)))
+        config = EarthquakeConfig(
+            outline=box, cell=1.0, magnitude=3.0, horizon=30.0, simulations=200, issue="2010-07-21"
+        )
+        raw = TASK.accept(data.assign(longitude=longitude), config)
+        config = TASK.resolve(raw, config)
+        past, samples = (TASK.samples(raw, config, future) for future in (False, True))
+        found.append((SmoothedSeismicity().fit(past).predict(samples), samples))
+    return found
+
+
+def test_a_forecast_across_the_180th_meridian_is_that_of_the_catalogue_elsewhere(either_side):
+    (here, _), (there, _) = either_side
+    assert here["expected_count"].sum() > 0
+    for name in ("expected_count", "probability", "region_count", "event_magnitude"):
+        np.testing.assert_allclose(there[name], here[name], rtol=1e-5, atol=1e-9)
+    np.testing.assert_array_equal(there["count_interval"], here["count_interval"])
+    np.testing.assert_allclose(there["event_longitude"], here["event_longitude"] + 175, atol=1e-6)
+
+
+def test_files_across_the_180th_meridian_tell_continuous_places_and_geojson_legal_ones(
+    either_side, tmp_path
+):
+    predicted, samples = either_side[1]
+    write_table(predicted, samples, tmp_path / "a.csv")
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert (table["west"].min(), table["east"].max()) == (175.0, 185.0)
+    write_map(predicted, samples, tmp_path / "a.geojson")
+    read = json.loads((tmp_path / "a.geojson").read_text())
+    rings = [f["geometry"]["coordinates"][0] for f in read["features"]]
+    assert len(rings) == 60
+    assert np.abs(np.array(rings)[..., 0]).max() == 180.0
+    rasterio = pytest.importorskip("rasterio")
+    write_grid(predicted, samples, tmp_path / "a.tif")
+    with rasterio.open(tmp_path / "a.tif") as raster:
+        assert tuple(raster.bounds) == (175.0, 33.0, 185.0, 39.0)
+        total = raster.read(1).sum()
+    first = predicted["expected_count"].isel(sample=0).sum()
+    assert total == pytest.approx(float(first), rel=1e-6)

@@ -130,6 +130,16 @@ def test_longitudes_above_180_become_western_ones(tmp_path: Path) -> None:
     assert "less 360" in catalog.attrs["history"]
 
 
+@pytest.mark.parametrize("east", ["185.5", "-174.5"])
+def test_events_on_both_sides_of_the_180th_meridian_stay_together(
+    tmp_path: Path, east: str
+) -> None:
+    text = f"time,lat,lon,mag\n2020-03-01,-40,175.5,1\n2020-03-02,-40,{east},1\n"
+    catalog = read_catalog(write(tmp_path / "a.csv", text))
+    assert catalog.longitude.values.tolist() == [175.5, 185.5]
+    assert "1 western longitudes taken plus 360" in catalog.attrs["history"]
+
+
 HEAD = "time,lat,lon,depth,mag\n2020-01-01,1,1,5,1\n"
 
 
@@ -138,7 +148,7 @@ HEAD = "time,lat,lon,depth,mag\n2020-01-01,1,1,5,1\n"
     [
         ("time,lat,lon,magnitud\n2020-01-01,1,1,1\n", ["magnitude", "did you mean 'magnitud'"]),
         (HEAD + "2020-01-02,1,1,5,strong\n", ["row 2", "column 'mag'", "'strong'"]),
-        (HEAD + "2020-01-02,1,1,5,NaN\n", ["row 2", "column 'mag'", "missing"]),
+        (HEAD + "2020-01-02,1,1,5,NaN\n" * 2, ["row 2", "column 'mag'", "missing", "2 such"]),
         (HEAD + ",1,1,5,2\n", ["row 2", "column 'time'", "missing"]),
         (HEAD + "02/01/2020,1,1,5,2\n", ["row 2", "column 'time'", "02/01/2020"]),
         (HEAD + "9999-01-01,1,1,5,2\n", ["row 2", "column 'time'"]),
@@ -150,7 +160,7 @@ HEAD = "time,lat,lon,depth,mag\n2020-01-01,1,1,5,1\n"
         (HEAD + "2020-01-02,1,1,5,inf\n", ["row 2", "column 'mag'"]),
         (HEAD.replace(",1,1,5,1", ",1,1,5,1,7"), ["as many values as the header"]),
         (HEAD + "2020-01-02,1,1,5,2,7\n", ["as many values as the header"]),
-        (HEAD + "2020-01-02,1,1,5\n", ["row 2", "column 'mag'", "missing"]),
+        (HEAD + "2020-01-02,1\n", ["row 2", "column 'lon'", "missing"]),
         ("time,lat,lon,mag\n", ["no events"]),
         ("", ["empty"]),
         ("\n\n", ["empty"]),
@@ -163,6 +173,100 @@ def test_a_bad_table_gives_one_message_that_names_the_place(
     with pytest.raises(DataError) as caught:
         read_catalog(path)
     assert all(word in str(caught.value) for word in [*words, "bad.csv"])
+
+
+def many(bad: str, n: int = 199) -> str:
+    """A catalogue of n good rows with these after the tenth."""
+    rows = [f"2020-01-01T00:{i // 60:02d}:{i % 60:02d},1,1,5,2.{i % 10}\n" for i in range(n)]
+    return "time,lat,lon,depth,mag\n" + "".join(rows[:10]) + bad + "".join(rows[10:])
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (
+            "2020-01-01T00:67:00,1,1,5,2\n",
+            "column 'time': the time '2020-01-01T00:67:00' cannot be",
+        ),
+        ("2020-01-01,95,1,5,2\n", "column 'lat': 95 is out of range"),
+        ("2020-01-01,1,x,5,2\n", "column 'lon': 'x' is not a number"),
+        ("2020-01-01,1,1,-11,2\n", "column 'depth': -11 is out of range, -10 to 1000"),
+        ("2020-01-01,1,1,5,\n", "column 'mag': the magnitude is missing"),
+    ],
+)
+def test_one_bad_row_of_many_is_left_out_and_named_or_refused_if_asked(
+    tmp_path: Path, bad: str, words: str
+) -> None:
+    path = write(tmp_path / "a.csv", many(bad))
+    catalog = read_catalog(path)
+    assert catalog.sizes["event"] == 199
+    assert catalog.attrs["warnings"].startswith("1 of 200 rows left out: row 11, ")
+    assert words in catalog.attrs["warnings"]
+    with pytest.raises(DataError, match=r"row 11, .*1 such in all"):
+        read_catalog(path, bad_rows="error")
+
+
+def test_the_good_rows_around_a_bad_one_keep_their_values(tmp_path: Path) -> None:
+    whole = read_catalog(write(tmp_path / "a.csv", many("")))
+    left = read_catalog(write(tmp_path / "b.csv", many("never,1,1,5,2\n")))
+    assert "warnings" not in whole.attrs
+    for name in ("time", "depth", "magnitude"):
+        assert left[name].values.tolist() == whole[name].values.tolist()
+
+
+def test_more_than_a_hundredth_of_bad_rows_is_an_error_that_names_the_first(tmp_path: Path) -> None:
+    bad = "2020-01-01,1,1,5,strong\n"
+    assert read_catalog(write(tmp_path / "a.csv", many(bad * 2, 198))).sizes["event"] == 198
+    with pytest.raises(DataError, match=r"row 11, column 'mag': 'strong' .*3 such in all; 1 % may"):
+        read_catalog(write(tmp_path / "b.csv", many(bad * 3, 197)))
+
+
+def test_events_without_a_magnitude_are_left_out_up_to_half_of_all(tmp_path: Path) -> None:
+    bare = "2020-01-01,1,1,5,\n"
+    told = read_catalog(write(tmp_path / "a.csv", many(bare * 50, 50))).attrs["warnings"]
+    assert told.startswith("50 of 100 rows left out, the first: row 11, column 'mag'")
+    with pytest.raises(DataError, match="51 such in all; 50 % may be left out"):
+        read_catalog(write(tmp_path / "b.csv", many(bare * 51, 49)))
+
+
+def test_depths_above_the_sea_are_kept(tmp_path: Path) -> None:
+    catalog = read_catalog(write(tmp_path / "a.csv", many("2020-01-01,1,1,-3.5,2\n")))
+    assert float(catalog.depth.min()) == -3.5
+    assert "warnings" not in catalog.attrs
+
+
+def test_depths_that_are_all_heights_have_their_sign_turned_and_it_is_told(tmp_path: Path) -> None:
+    text = "time,lat,lon,depth,mag\n2020-01-01,1,1,-24,2\n2020-01-02,1,1,0,2\n"
+    catalog = read_catalog(write(tmp_path / "a.csv", text))
+    assert catalog.depth.values.tolist() == [24.0, 0.0]
+    assert "taken as heights" in catalog.attrs["warnings"]
+
+
+def test_null_values_of_depth_are_not_taken_for_heights(tmp_path: Path) -> None:
+    text = "time,lat,lon,depth,mag\n2020-01-01,1,1,-999,2\n2020-01-02,1,1,0,2\n"
+    with pytest.raises(DataError, match="-999 is out of range"):
+        read_catalog(write(tmp_path / "a.csv", text))
+
+
+def test_times_in_days_count_from_the_moment_that_is_given(tmp_path: Path) -> None:
+    text = "time,lat,lon,mag,year,month,day\n0,1,1,6,2003,7,26\n1.5,1,1,4,2003,7,27\n"
+    path = write(tmp_path / "a.csv", text)
+    found = read_catalog(path, days_since="2003-07-26T07:13:00").time.values
+    wanted = ["2003-07-26T07:13:00", "2003-07-27T19:13:00"]
+    assert found.tolist() == np.array(wanted, "datetime64[ns]").tolist()
+    with pytest.raises(DataError, match="days_since"):
+        read_catalog(path)
+    with pytest.raises(DataError, match="days_since"):
+        read_catalog(write(tmp_path / "b.csv", "time,lat,lon,mag\n0,1,1,6\n1.5,1,1,4\n"))
+    with pytest.raises(DataError, match="the days_since 'noon' is no time"):
+        read_catalog(path, days_since="noon")
+
+
+@pytest.mark.parametrize("days", ["1e300", "inf", "", "-1e6"])
+def test_days_beyond_the_calendar_are_refused(tmp_path: Path, days: str) -> None:
+    path = write(tmp_path / "a.csv", f"time,lat,lon,mag\n{days},1,1,6\n")
+    with pytest.raises(DataError, match="is no number of days after 2000-01-01"):
+        read_catalog(path, days_since="2000-01-01")
 
 
 def test_a_column_map_to_nowhere_names_the_nearest_column(tmp_path: Path) -> None:
@@ -241,8 +345,17 @@ def test_quakeml_without_events_or_magnitudes_is_refused(tmp_path: Path) -> None
     with pytest.raises(DataError, match="no events"):
         read_catalog(write(tmp_path / "a.xml", QUAKEML.format(events="")))
     bare = '<event publicID="smi:local/event/7"></event>'
-    with pytest.raises(DataError, match=r"event 1 .*origin time"):
+    with pytest.raises(DataError, match=r"event 1, column 'time': the time is missing"):
         read_catalog(write(tmp_path / "b.xml", QUAKEML.format(events=bare)))
+
+
+def test_quakeml_events_without_a_magnitude_are_left_out_and_told(tmp_path: Path) -> None:
+    bare = EVENT.format(n=2, mag=1.0)
+    bare = bare[: bare.index("<magnitude")] + "</event>"
+    events = bare + EVENT.format(n=1, mag=3.5)
+    catalog = read_catalog(write(tmp_path / "a.xml", QUAKEML.format(events=events)))
+    assert catalog.magnitude.values.tolist() == [3.5]
+    assert "1 of 2 events left out: event 1, " in catalog.attrs["warnings"]
 
 
 def test_xml_entities_and_other_xml_are_refused(tmp_path: Path) -> None:

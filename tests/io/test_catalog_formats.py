@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from craton.errors import DataError
+from craton.io.bad_rows import BadRows
 from craton.io.catalog import catalog_from_text, read_catalog
 from craton.io.catalog_formats import clock_times, find_format
 
@@ -62,7 +63,7 @@ def test_the_same_event_is_read_from_each_format(name: str, text: str) -> None:
 def test_pycsep_reads_the_same_from_csep(tmp_path: Path) -> None:
     readers = pytest.importorskip("csep.utils.readers")
     path = tmp_path / "a.csv"
-    path.write_text(f"{CSEP}\n170.25,-43.0,4.15,2020-02-29T23:59:59.500000,33.0,,x1\n")
+    path.write_text(f"{CSEP}\n-71.25,-43.0,4.15,2020-02-29T23:59:59.500000,33.0,,x1\n")
     ours = read_catalog(path)
     theirs = readers.csep_ascii(str(path))
     assert [int(e[1]) for e in theirs] == (ours.time.values.astype("int64") // 10**6).tolist()
@@ -74,7 +75,7 @@ def test_obspy_reads_the_same_from_zmap(tmp_path: Path) -> None:
     obspy = pytest.importorskip("obspy")
     path = tmp_path / "a.zmap"
     path.write_text(
-        ZMAP.format(year=2019) + "\n170.25\t-43.0\t2020\t2\t29\t4.15\t33.0\t23\t59\t59\n"
+        ZMAP.format(year=2019) + "\n-71.25\t-43.0\t2020\t2\t29\t4.15\t33.0\t23\t59\t59\n"
     )
     ours = read_catalog(path)
     theirs = obspy.read_events(str(path), format="ZMAP")
@@ -101,15 +102,16 @@ def test_a_decimal_year_rounded_over_new_year_keeps_the_date() -> None:
 
 def test_sixty_seconds_are_the_next_minute() -> None:
     parts = {"year": [1999], "month": [12], "day": [31], "hour": [23], "minute": [59]}
-    found = clock_times({**parts, "second": [60.17]}, "a")
+    found = clock_times({**parts, "second": [60.17]}, BadRows())
     assert found[0] == np.datetime64("2000-01-01T00:00:00.17", "ns")
 
 
-def test_scedc_events_without_a_magnitude_are_left_out_and_the_history_says_so() -> None:
+def test_scedc_events_without_a_magnitude_are_left_out_and_told() -> None:
     bare = SCEDC.replace("7.10 w", "0.00 n")
     catalog = catalog_from_text(f"{SCEDC}\n{bare}", "a")
     assert catalog.sizes["event"] == 1
-    assert "1 events without a magnitude left out" in catalog.attrs["history"]
+    assert "1 of 2 rows left out: row 2, " in catalog.attrs["warnings"]
+    assert "the magnitude is missing" in catalog.attrs["warnings"]
     assert catalog.event_type.values.tolist() == ["eq"]
     assert catalog.magnitude_type.values.tolist() == ["w"]
 
@@ -201,7 +203,8 @@ def test_what_is_written_comes_back(name: str, events: list[Event]) -> None:
         moment(e).astype("datetime64[ns]").item() for e in ordered
     ]
     assert catalog.latitude.values.tolist() == [e.latitude / 1000 for e in ordered]
-    assert catalog.longitude.values.tolist() == [e.longitude / 1000 for e in ordered]
+    turns = (catalog.longitude.values - [e.longitude / 1000 for e in ordered]) / 360
+    np.testing.assert_allclose(turns, np.round(turns), atol=1e-12)
     assert catalog.depth.values.tolist() == [e.depth / 10 for e in ordered]
     assert catalog.magnitude.values.tolist() == [e.magnitude / 100 for e in ordered]
 
@@ -264,7 +267,45 @@ def test_real_catalogues_come_in_whole(name: str, events: int, first: str) -> No
 
 @pytest.mark.realdata
 @realdata
-def test_the_one_impossible_time_of_a_real_catalogue_is_named() -> None:
+def test_the_one_impossible_time_of_a_real_catalogue_is_left_out_and_named() -> None:
     # it also has times of 24:00:00 and seconds of 60, which are read
-    with pytest.raises(DataError, match=r"row 4529, .*'1979-05-27T15:67:33'.*1 such in all"):
-        read_catalog(REAL / "etas-reference-catalogs/horus_italy_M2.5.csv.gz")
+    path = REAL / "etas-reference-catalogs/horus_italy_M2.5.csv.gz"
+    found = read_catalog(path)
+    assert found.sizes["event"] == 37_080
+    assert (
+        "row 4529, column 'time_string': the time '1979-05-27T15:67:33'"
+        in (found.attrs["warnings"])
+    )
+    with pytest.raises(DataError, match="row 4529"):
+        read_catalog(path, bad_rows="error")
+
+
+@pytest.mark.realdata
+@realdata
+def test_two_real_catalogues_of_heights_have_depths_positive_down() -> None:
+    folder = REAL / "etas-reference-catalogs"
+    japan = read_catalog(folder / "japan.quakes.csv.gz")
+    assert (float(japan.depth.min()), float(japan.depth.max())) == (0.0, 100.0)
+    miyagi = read_catalog(folder / "main2003JUL26.csv.gz", days_since="2003-07-26T07:13:31")
+    assert miyagi.sizes["event"] == 2305
+    # its columns of year, month and day say the same
+    assert str(miyagi.time.values[-1])[:10] == "2003-08-13"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (SCEDC.replace("07/06", "06/31"), "there is no day 2019-06-31"),
+        (RELOCATED.replace(" 19 53", " 77 53"), "the minute is '77', 0 to 59 was expected"),
+        (ZMAP.format(year=20190706), "'20190706' is no year"),
+        (ZMAP.format(year=2019.1), "days apart"),
+    ],
+)
+def test_one_bad_row_of_a_format_without_a_header_is_left_out_and_named(
+    line: str, words: str
+) -> None:
+    good = {"2019/0": SCEDC, "2019 0": RELOCATED}.get(line[:6], ZMAP.format(year=2019))
+    catalog = catalog_from_text("\n".join([*[good] * 150, line, *[good] * 49]), "a")
+    assert catalog.sizes["event"] == 199
+    assert catalog.attrs["warnings"].startswith("1 of 200 rows left out: row 151")
+    assert words in catalog.attrs["warnings"]

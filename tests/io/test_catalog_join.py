@@ -32,3 +32,11 @@ def test_a_newer_catalogue_of_the_same_time_takes_the_place_of_the_old_one() -> 
 def test_variables_that_one_lacks_are_left_out() -> None:
     found = joined(events([1], depth=[3.0]), events([2]))
     assert sorted(found.data_vars) == ["magnitude", "time"]
+
+
+def test_what_is_told_of_both_stays_and_they_lie_on_one_side_of_the_180th_meridian() -> None:
+    old = events([1], longitude=[185.0]).assign_attrs(warnings="1 of 9 rows left out")
+    new = events([2], longitude=[-178.0]).assign_attrs(warnings="2 of 9 rows left out")
+    found = joined(old, new)
+    assert found["longitude"].to_numpy().tolist() == [185.0, 182.0]
+    assert found.attrs["warnings"].splitlines() == ["1 of 9 rows left out", "2 of 9 rows left out"]

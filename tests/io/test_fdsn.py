@@ -135,14 +135,14 @@ def test_an_answer_beyond_the_bound_is_refused(monkeypatch: pytest.MonkeyPatch) 
         read_fdsn(service.url())
 
 
-def test_events_without_a_magnitude_are_left_out_and_the_history_says_so() -> None:
+def test_events_without_a_magnitude_are_left_out_and_told() -> None:
     with serve() as service:
         fields = service.lines[5].split("|")
         fields[10] = ""
         service.lines[5] = "|".join(fields)
         found = read_fdsn(service.url())
     assert found.sizes["event"] == 293
-    assert "1 events without a magnitude left out" in found.attrs["history"]
+    assert "1 of 294 rows left out: row 6, " in found.attrs["warnings"]
 
 
 def test_progress_is_told_after_each_answer(caplog: pytest.LogCaptureFixture) -> None:

@@ -83,3 +83,31 @@ def test_the_outermost_events_lie_inside_the_bounding_outline_when_they_lie_on_e
     outline = bounding_outline(events, 0.1)
     assert outline[0] == (34.3, -117.6) and outline[2] == (34.8, -117.3)
     assert (in_cells(events, outline, 0.1, 3.0)["cell_of"] >= 0).all()
+
+
+def test_a_region_across_the_180th_meridian_has_the_cells_and_places_of_one_elsewhere():
+    rng = np.random.default_rng(0)
+    latitude, east = rng.uniform(-45, -35, 50), rng.uniform(0, 10, 50)
+    box = ((-45.0, 0.0), (-45.0, 10.0), (-35.0, 10.0), (-35.0, 0.0))
+    far = tuple((lat, lon + 175.0) for lat, lon in box)
+    jumping = tuple((lat, lon if lon <= 180 else lon - 360) for lat, lon in far)
+    here = in_cells(catalog(latitude, east), box, 1.0, 3.0)
+    wrapped = (east + 175 + 180) % 360 - 180
+    for outline in (far, jumping):
+        for longitude in (east + 175, wrapped):
+            there = in_cells(catalog(latitude, longitude), outline, 1.0, 3.0)
+            assert there["cell_of"].to_numpy().tolist() == here["cell_of"].to_numpy().tolist()
+            for name in ("x", "y", "cell_x0", "cell_y1", "outline_x", "outline_y"):
+                np.testing.assert_allclose(there[name], here[name], atol=1e-8)
+            np.testing.assert_allclose(there["cell_longitude"], here["cell_longitude"] + 175)
+            np.testing.assert_allclose(there["longitude"], east + 175)
+
+
+def test_the_bounding_outline_goes_on_over_180_degrees():
+    corners = np.array(bounding_outline(catalog([-40.0, -38.0], [178.2, -177.6]), 0.5))
+    assert corners[:, 1].tolist() == [178.0, 182.5, 182.5, 178.0]
+
+
+def test_a_catalogue_of_the_whole_earth_needs_a_region():
+    with pytest.raises(DataError, match="300 degrees of longitude, 180 at most"):
+        bounding_outline(catalog([0.0, 0.0, 0.0], [-150.0, 0.0, 150.0]), 0.5)

@@ -125,3 +125,18 @@ def test_an_irregular_or_unplaced_grid_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no dimension latitude"):
         write_geotiff(tmp_path / "a.tif", grid()["count"].rename(latitude="y"))
     assert not list(tmp_path.iterdir())
+
+
+def test_geojson_keeps_longitudes_within_180_degrees_and_splits_a_cell_across(
+    tmp_path: Path,
+) -> None:
+    table = pd.DataFrame({"longitude": [179.0, 180.0, 181.5], "latitude": -40.0})
+    write_geojson(tmp_path / "a.geojson", table, 1.0)
+    read = json.loads((tmp_path / "a.geojson").read_text())
+    shapes = [f["geometry"] for f in read["features"]]
+    assert [s["type"] for s in shapes] == ["Polygon", "MultiPolygon", "Polygon"]
+    spans = [
+        [(ring[0][0], ring[1][0]) for (ring,) in shapes[1]["coordinates"]],
+        [(ring[0][0], ring[1][0]) for ring in shapes[2]["coordinates"]],
+    ]
+    assert spans == [[(179.5, 180.0), (-180.0, -179.5)], [(-179.0, -178.0)]]

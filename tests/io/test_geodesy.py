@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from craton.errors import DataError
-from craton.io.geodesy import EARTH_RADIUS_KM, haversine_km, project, unproject
+from craton.io.geodesy import EARTH_RADIUS_KM, continuous, haversine_km, project, unproject
 
 latitudes = st.floats(-89.0, 89.0)
 longitudes = st.floats(-180.0, 179.99)
@@ -61,3 +61,18 @@ def test_north_is_up_and_east_is_right() -> None:
 def test_a_centre_off_the_globe_is_refused() -> None:
     with pytest.raises(DataError, match="no latitude and longitude"):
         project(0, 0, (95.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ([-179.0, 179.0, 180.0], [181.0, 179.0, 180.0]),
+        ([-180.0, 180.0, 170.0], [180.0, 180.0, 170.0]),
+        ([-180.0, 180.0], [-180.0, 180.0]),  # the whole Earth
+        ([-150.0, 0.0, 150.0], [-150.0, 0.0, 150.0]),
+        ([-118.0, -116.0], [-118.0, -116.0]),
+        ([], []),
+    ],
+)
+def test_only_points_around_the_180th_meridian_are_taken_to_one_side_of_it(given, wanted) -> None:
+    assert continuous(given).tolist() == wanted

@@ -29,6 +29,7 @@ def folder() -> Path:
 
 
 def test_the_italian_catalogue_has_the_numbers_that_seismostats_finds(folder: Path) -> None:
+    # read as it stands: the other program was given the row whose time is impossible, too
     table = pd.read_csv(folder / "etas-reference-catalogs/horus_italy_M2.5.csv.gz")
     m = np.round(table["M"].to_numpy(), 1)
     # SeismoStats 1.0.1 on the same magnitudes
@@ -57,11 +58,7 @@ def test_the_clock_of_an_italian_list_is_an_hour_off_that_of_the_national_catalo
     folder: Path,
 ) -> None:
     reference = folder / "etas-reference-catalogs"
-    table = pd.read_csv(reference / "horus_italy_M2.5.csv.gz")
-    when = pd.to_datetime(table["time_string"], format="ISO8601", errors="coerce")
-    table = table.assign(time=when).dropna(subset="time").sort_values("time", kind="stable")
-    names = {"time": "time", "latitude": "lat", "longitude": "lon", "magnitude": "M"}
-    horus = xr.Dataset({k: ("event", table[v].to_numpy()) for k, v in names.items()})
+    horus = read_catalog(reference / "horus_italy_M2.5.csv.gz")
     found = compare_catalogs(horus, read_catalog(reference / "italy.quakes.csv.gz"))
     assert found.shift_seconds == pytest.approx(3856, abs=1)
     assert found.km == 0.0 and found.first.size > 1000

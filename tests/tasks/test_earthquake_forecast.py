@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 from craton import engine
+from craton.checks import check_dataset
 from craton.data.earthquakes import true_parameters, with_blasts
 from craton.errors import DataError
 from craton.models.etas import ETAS
@@ -52,6 +53,21 @@ def test_etas_is_better_than_poisson_with_its_interval(folder):
         s for s in scores if s["model"] == "poisson" and s["metric"] == "log_likelihood_per_event"
     )
     assert line["gain_high"] < 0
+
+
+def test_a_blank_magnitude_of_a_table_costs_one_row_and_is_a_finding_unless_refused(csv, tmp_path):
+    lines = csv.read_text().splitlines()
+    lines[7] = lines[7].rsplit(",", 1)[0] + ","
+    path = tmp_path / "blank.csv"
+    path.write_text("\n".join(lines))
+    names = {"time": "Origin", "latitude": "Lat", "longitude": "Lon", "magnitude": "ML"}
+    config = EarthquakeConfig(data=str(path), columns=names)
+    data = TASK.load(config)
+    assert data.sizes["event"] == len(lines) - 2
+    told = [f.text for f in check_dataset(data) if f.level == "warning" and "row 7" in f.text]
+    assert told[0].endswith("left out: row 7, column 'ML': the magnitude is missing")
+    with pytest.raises(DataError, match="row 7, column 'ML'"):
+        TASK.load(config.model_copy(update={"bad_rows": "error"}))
 
 
 def test_the_csv_product_has_a_row_a_cell_and_horizon_and_a_chance_a_threshold(folder, tmp_path):

@@ -34,19 +34,18 @@ def quakeml_table(path: str | Path, limit: int = MAX_BYTES) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row an event, in the order of the file.
+        One row an event, in the order of the file; NaT and NaN where it has no origin or magnitude.
 
     Raises
     ------
     DataError
-        If the XML is truncated, has a document type or entities, is no QuakeML, or an event has
-        no origin or no magnitude.
+        If the XML is truncated, has a document type or entities, or is no QuakeML.
     MissingExtraError
         If ObsPy is not installed.
     """
     path = require_file(path)
     events = quakeml_events(path, limit)
-    return pd.DataFrame([_row(event, i, path) for i, event in enumerate(events)])
+    return pd.DataFrame([_row(event) for event in events])
 
 
 def quakeml_events(path: str | Path, limit: int = MAX_BYTES) -> Any:
@@ -120,21 +119,23 @@ def _well_formed(raw: bytes, path: Path, what: str) -> None:
         raise DataError(f"is XML of <{names[0]}>, {what} was expected", where=str(path))
 
 
-def _row(event: Any, index: int, path: Path) -> dict[str, Any]:
-    where = f"{path}, event {index + 1} ({event.resource_id})"
+def _row(event: Any) -> dict[str, Any]:
+    """What a table holds of an event; NaT and NaN for what it does not have."""
     origin = event.preferred_origin() or next(iter(event.origins), None)
     magnitude = event.preferred_magnitude() or next(iter(event.magnitudes), None)
-    if origin is None or origin.time is None:
-        raise DataError("has no origin time", where=where, fix="take the event out")
-    if magnitude is None or magnitude.mag is None:
-        raise DataError("has no magnitude", where=where, fix="take the event out")
+
+    def of(thing: Any, name: str, missing: Any = np.nan) -> Any:
+        found = getattr(thing, name, None)
+        return missing if found is None else found
+
+    time, depth = of(origin, "time", None), of(origin, "depth")
     return {
-        "time": np.datetime64(int(origin.time.ns), "ns"),
-        "latitude": origin.latitude,
-        "longitude": origin.longitude,
-        "depth": np.nan if origin.depth is None else origin.depth / 1000.0,
-        "magnitude": magnitude.mag,
+        "time": np.datetime64("NaT" if time is None else int(time.ns), "ns"),
+        "latitude": of(origin, "latitude"),
+        "longitude": of(origin, "longitude"),
+        "depth": depth / 1000.0,
+        "magnitude": of(magnitude, "mag"),
         "event_id": identifier(str(event.resource_id)),
         "event_type": event.event_type or "",
-        "magnitude_type": magnitude.magnitude_type or "",
+        "magnitude_type": of(magnitude, "magnitude_type", ""),
     }

@@ -1,10 +1,10 @@
-"""Earthquake catalogues: text of any agency and QuakeML, as one xarray Dataset."""
+"""Earthquake catalogues: text of any agency, QuakeML and GeoJSON, as one xarray Dataset."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,20 +13,17 @@ from numpy.typing import NDArray
 
 from craton.errors import DataError
 from craton.io._quakeml import QUAKEML_ENDINGS, quakeml_table
-from craton.io.catalog_text import ALIASES, MISSING, text_table
+from craton.io.bad_rows import BadRows, Policy
+from craton.io.catalog_geojson import GEOJSON_ENDINGS, geojson_table
+from craton.io.catalog_text import ALIASES, text_table
+from craton.io.catalog_values import downward, numbers, times
 from craton.io.files import read_text
-from craton.io.geodesy import haversine_km
+from craton.io.geodesy import continuous, haversine_km
 
 __all__ = ["ALIASES", "TEXT_ENDINGS", "catalog_from_text", "duplicates", "read_catalog"]
 
 TEXT_ENDINGS = ("csv", "txt", "tsv", "dat", "cat", "catalog", "ctlg", "zmap", "reloc", "pha")
 _TEXTS = ("event_id", "event_type", "magnitude_type")
-_BOUNDS = {
-    "latitude": (-90.0, 90.0, "degrees north"),
-    "longitude": (-180.0, 360.0, "degrees east"),
-    "magnitude": (-5.0, 11.0, "a magnitude"),
-    "depth": (-20.0, 1000.0, "km below sea level"),
-}
 _ATTRS: dict[str, dict[str, str]] = {
     "time": {"standard_name": "time", "long_name": "origin time (UTC)"},
     "latitude": {"standard_name": "latitude", "units": "degrees_north"},
@@ -39,7 +36,13 @@ _ATTRS: dict[str, dict[str, str]] = {
 }
 
 
-def read_catalog(path: str | Path, columns: Mapping[str, str] | None = None) -> xr.Dataset:
+def read_catalog(
+    path: str | Path,
+    columns: Mapping[str, str] | None = None,
+    *,
+    bad_rows: Policy = "omit",
+    days_since: str | None = None,
+) -> xr.Dataset:
     """Read an earthquake catalogue.
 
     Parameters
@@ -50,25 +53,35 @@ def read_catalog(path: str | Path, columns: Mapping[str, str] | None = None) -> 
         of the formats without (`craton.io.catalog_formats`: ZMAP, CSEP, SCEDC, the relocated
         catalogue of Southern California, hypoDD), which is told by its first event. Or QuakeML
         (``.xml``, ``.qml``, ``.quakeml``), of which the preferred origin and magnitude are taken,
-        else the first.
+        else the first. Or ComCat's GeoJSON (``.geojson``, ``.json``).
     columns : mapping of str to str, optional
         Variable to column, such as ``{"time": "Date", "magnitude": "ML"}``, for names that are
         not among `ALIASES`. Only the variables named there are affected; ``{"depth": ""}`` leaves
         depths out.
+    bad_rows : {"omit", "error"}
+        What is done where a time, coordinate or magnitude is missing, not a number or out of range:
+        up to 1 % of the rows are left out and told of, or one is an error. Events without a
+        magnitude, which agencies list, are left out up to half of all.
+    days_since : str, optional
+        The moment (UTC) from which the times of a table count, in days.
 
     Returns
     -------
     xarray.Dataset
         Dimension ``event``, sorted by time, with ``time`` (datetime64[ns], UTC), ``latitude``,
-        ``longitude`` (degrees, in [-180, 180]), ``depth`` (km, NaN where unknown), ``magnitude``,
-        and ``event_id``, ``event_type``, ``magnitude_type`` if the file has them. What was
-        changed on the way is told in ``attrs["history"]``. Duplicates stay; see `duplicates`.
+        ``longitude`` (degrees, in [-180, 180]; where events lie within 180 degrees around the
+        180th meridian, western ones go on over 180), ``depth`` (km, NaN where unknown),
+        ``magnitude``, and ``event_id``, ``event_type``, ``magnitude_type`` if the file has them.
+        Depths are positive down, from -10 (above the sea) on; if all are given as heights, their
+        sign is turned. What was changed on the way is told in ``attrs["history"]``, what was left
+        out or reinterpreted in ``attrs["warnings"]``, a line each. Duplicates stay; see
+        `duplicates`.
 
     Raises
     ------
     DataError
-        If the file is empty, truncated or no catalogue; a column is missing; a time, coordinate
-        or magnitude is missing, not a number or out of range. The message names row and column.
+        If the file is empty, truncated or no catalogue; a column is missing; or more rows are
+        bad than may be left out. The message names row and column.
     MissingExtraError
         If the file is QuakeML and ObsPy is not installed.
 
@@ -82,22 +95,35 @@ def read_catalog(path: str | Path, columns: Mapping[str, str] | None = None) -> 
     """
     path = Path(path)
     ending = path.name.lower().removesuffix(".gz").rsplit(".", 1)[-1]
-    if ending in QUAKEML_ENDINGS:
-        if columns:
-            raise DataError("a column map was given for QuakeML", where=str(path), fix="omit it")
-        return _dataset(quakeml_table(path), str(path), "event")
+    if ending in (*QUAKEML_ENDINGS, *GEOJSON_ENDINGS):
+        quakeml = ending in QUAKEML_ENDINGS
+        if columns or days_since:
+            what = "a column map" if columns else "days_since"
+            form = "QuakeML" if quakeml else "GeoJSON"
+            raise DataError(f"{what} was given for {form}", where=str(path), fix="omit it")
+        bad = BadRows(bad_rows, "event")
+        if quakeml:
+            return _dataset(quakeml_table(path), str(path), bad)
+        text = read_text(path, encoding="utf-8-sig")
+        return _dataset(geojson_table(text, str(path), bad), str(path), bad)
     if ending in TEXT_ENDINGS:
         text = read_text(path, encoding="utf-8-sig")
-        return catalog_from_text(text, str(path), columns)
+        return catalog_from_text(text, str(path), columns, bad_rows=bad_rows, days_since=days_since)
     raise DataError(
         f"the ending .{ending} is none of a catalogue",
         where=str(path),
-        fix=f"give .{', .'.join(TEXT_ENDINGS)} (also .gz) or QuakeML as .xml, .qml, .quakeml",
+        fix=f"give .{', .'.join(TEXT_ENDINGS)} (also .gz), QuakeML as .xml, .qml, .quakeml, or "
+        "GeoJSON as .geojson, .json",
     )
 
 
 def catalog_from_text(
-    text: str, where: str, columns: Mapping[str, str] | None = None
+    text: str,
+    where: str,
+    columns: Mapping[str, str] | None = None,
+    *,
+    bad_rows: Policy = "omit",
+    days_since: str | None = None,
 ) -> xr.Dataset:
     """Read a catalogue that is in memory; `where` names it in messages. See `read_catalog`.
 
@@ -107,7 +133,8 @@ def catalog_from_text(
     >>> catalog_from_text(text, "an answer").sizes["event"]
     1
     """
-    table = text_table(text, where, columns or {})
+    bad = BadRows(bad_rows)
+    table = text_table(text, where, columns or {}, bad, days_since)
     if "catalog_id" in table and 1 < table["catalog_id"].nunique() < len(table):
         raise DataError(
             f"holds {table['catalog_id'].nunique()} simulated catalogues (catalog_id), one was "
@@ -115,7 +142,7 @@ def catalog_from_text(
             where=where,
             fix="read it with craton.io.csep.read_catalog_forecast, or take the rows of one",
         )
-    return _dataset(table, where, "row")
+    return _dataset(table, where, bad)
 
 
 def duplicates(
@@ -165,107 +192,43 @@ def duplicates(
     return marked
 
 
-def _dataset(table: pd.DataFrame, path: str, unit: str) -> xr.Dataset:
+def _dataset(table: pd.DataFrame, path: str, bad: BadRows) -> xr.Dataset:
     if not len(table):
         raise DataError("holds no events", where=path, fix="give a catalogue with events")
     names: dict[str, str] = table.attrs.get("names", {})
-
-    def place(variable: str, row: int) -> str:
-        return f"{path}, {unit} {row + 1}, column '{names.get(variable, variable)}'"
-
-    history = [f"read from {Path(path).name}: {len(table)} events", *table.attrs.get("notes", [])]
-    values: dict[str, NDArray[Any]] = {"time": _times(table["time"], place)}
+    told: list[str] = []
+    if "depth" in table:
+        depth, told = downward(table["depth"])
+        table = table.assign(depth=depth)
+    values: dict[str, NDArray[Any]] = {"time": times(table["time"], names.get("time", "time"), bad)}
     for variable in ("latitude", "longitude", "depth", "magnitude"):
         if variable in table:
-            values[variable] = _numbers(table[variable], variable, place)
+            name = names.get(variable, variable)
+            values[variable] = numbers(table[variable], variable, name, bad)
         else:
             values[variable] = np.full(len(table), np.nan)
+    for variable in _TEXTS:
+        if variable in table:
+            values[variable] = np.array([str(v).strip() for v in table[variable]], dtype=str)
+    keep, notes = bad.settle(len(table), path)
+    values = {variable: value[keep] for variable, value in values.items()}
+    history = [f"read from {Path(path).name}: {len(table)} events", *table.attrs.get("notes", [])]
     wrapped = values["longitude"] > 180
     if wrapped.any():
         values["longitude"] = np.where(wrapped, values["longitude"] - 360, values["longitude"])
         history.append(f"{int(wrapped.sum())} longitudes above 180 degrees taken less 360")
-    for variable in _TEXTS:
-        if variable in table:
-            values[variable] = np.array([str(v).strip() for v in table[variable]], dtype=str)
+    values["longitude"] = continuous(values["longitude"])
+    over = int((values["longitude"] > 180).sum())
+    if over:
+        history.append(f"events on both sides of the 180th meridian: {over} western longitudes "
+                       "taken plus 360")  # fmt: skip
     early = int((np.diff(values["time"].astype(np.int64)) < 0).sum())
     if early:
         order = np.argsort(values["time"], kind="stable")
         values = {variable: value[order] for variable, value in values.items()}
         history.append(f"sorted by time: {early} rows came before their predecessor")
     data = {name: ("event", value, _ATTRS[name]) for name, value in values.items()}
-    return xr.Dataset(data, attrs={"history": "; ".join(history), "Conventions": "CF-1.11"})
-
-
-def _times(column: pd.Series, place: Any) -> NDArray[np.datetime64]:
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
-        return cast(NDArray[np.datetime64], column.to_numpy(dtype="datetime64[ns]"))
-    text = column.astype(str).str.strip()
-    # Only year-month-day: 01/02/2020 means two different days on the two sides of the Atlantic.
-    text = text.str.replace(r"^(\d{4})/(\d{1,2})/(\d{1,2})", r"\1-\2-\3", regex=True)
-    padded = text.str.replace(
-        r"^(\d{4})-(\d{1,2})-(\d{1,2})(?=\D|$)",
-        lambda hit: f"{hit[1]}-{int(hit[2]):02d}-{int(hit[3]):02d}",
-        regex=True,
-    )
-    padded, later = _rolled(padded)
-    dated = padded.str.match(r"^\d{4}-\d\d-\d\d([T\s].*)?$")
-    parsed = pd.to_datetime(padded.where(dated), format="ISO8601", utc=True, errors="coerce")
-    # Outside these years nanoseconds in 64 bits wrap around without a word.
-    bad = np.flatnonzero((parsed.isna() | ~parsed.dt.year.between(1678, 2261)).to_numpy())
-    if bad.size:
-        row = int(bad[0])
-        came = text.iloc[row]
-        what = "the time is missing" if came.lower() in MISSING | {"nat"} else (
-            f"the time '{came}' cannot be read"
-        )  # fmt: skip
-        raise DataError(
-            f"{what} ({bad.size} such in all)",
-            where=place("time", row),
-            fix="write times as 2020-01-31T23:59:59.123 (UTC, years 1678 to 2261)",
-        )
-    parsed = parsed + later
-    return cast(NDArray[np.datetime64], parsed.dt.tz_localize(None).to_numpy("datetime64[ns]"))
-
-
-def _rolled(text: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Times without the hour 24 of a day's end and the second 60 of a rounded minute.
-
-    Returns the times, a day or a second earlier where need be, and what is to be added to them.
-    """
-    night = text.str.contains(r"[T\s]24:00(?::00(?:\.0*)?)?Z?$", regex=True)
-    minute = text.str.contains(r":60(?:\.\d*)?Z?$", regex=True)
-    text = text.where(~night, text.str.replace(r"([T\s])24:", r"\g<1>00:", regex=True))
-    text = text.where(~minute, text.str.replace(r":60((?:\.\d*)?Z?)$", r":59\1", regex=True))
-    return text, pd.to_timedelta(night * 86400 + minute * 1, unit="s")
-
-
-def _numbers(column: pd.Series, variable: str, place: Any) -> NDArray[np.float64]:
-    text = column.astype(object).where(column.notna(), "").astype(str).str.strip()
-    empty = text.str.lower().isin(MISSING).to_numpy()
-    value = pd.to_numeric(text.where(~empty), errors="coerce").to_numpy(dtype=float)
-    words = np.flatnonzero(~empty & ~np.isfinite(value))
-    if words.size:
-        row = int(words[0])
-        raise DataError(
-            f"'{text.iloc[row]}' is not a number ({words.size} such in all)",
-            where=place(variable, row),
-            fix="give a plain number, with a point as decimal mark",
-        )
-    if variable != "depth" and empty.any():
-        row = int(np.flatnonzero(empty)[0])
-        raise DataError(
-            f"the {variable} is missing ({int(empty.sum())} such in all)",
-            where=place(variable, row),
-            fix="fill in the value or take the row out",
-        )
-    low, high, unit = _BOUNDS[variable]
-    outside = np.flatnonzero((value < low) | (value > high))
-    if outside.size:
-        row = int(outside[0])
-        raise DataError(
-            f"{value[row]:g} is out of range, {low:g} to {high:g} ({unit}) was expected "
-            f"({outside.size} such in all)",
-            where=place(variable, row),
-            fix="give depth in km, positive down" if variable == "depth" else "check null values",
-        )
-    return cast(NDArray[np.float64], value)
+    attrs = {"history": "; ".join(history), "Conventions": "CF-1.11"}
+    if told or notes:
+        attrs["warnings"] = "\n".join([*notes, *told])
+    return xr.Dataset(data, attrs=attrs)

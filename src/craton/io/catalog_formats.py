@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from craton.errors import DataError
+from craton.io.bad_rows import BadRows
 
 CLOCK = ("year", "month", "day", "hour", "minute", "second")
 _CLOCK_BOUNDS = {
@@ -58,7 +59,7 @@ def find_format(lines: Sequence[str]) -> Format | None:
     return next((f for f in FORMATS if f.fits(first)), None) if first else None
 
 
-def format_table(lines: Sequence[str], form: Format, where: str) -> pd.DataFrame:
+def format_table(lines: Sequence[str], form: Format, where: str, bad: BadRows) -> pd.DataFrame:
     """Lay the events of a format out as a table.
 
     Parameters
@@ -69,46 +70,45 @@ def format_table(lines: Sequence[str], form: Format, where: str) -> pd.DataFrame
         What `find_format` found.
     where : str
         The file, for messages.
+    bad : BadRows
+        Takes the rows whose time is none.
 
     Returns
     -------
     pandas.DataFrame
-        ``time`` as datetime64[ns], the other variables as text; ``attrs["notes"]`` tells what was
-        left out, ``attrs["names"]`` which column a variable came from.
+        ``time`` as datetime64[ns], the other variables as text; ``attrs["names"]`` tells which
+        column a variable came from.
 
     Raises
     ------
     DataError
-        If a row has too few or too many values, or its time is none.
+        If a row has too few or too many values.
     """
     marked = form is PHASES
     rows = [_values(line.lstrip("#")) for line in lines if line.startswith("#") == marked]
     least, most = form.width
-    bad = next((i for i, r in enumerate(rows) if not least <= len(r) <= most), None)
-    if bad is not None:
+    odd = next((i for i, r in enumerate(rows) if not least <= len(r) <= most), None)
+    if odd is not None:
         wanted = f"{least}" if least == most else f"{least} to {most}"
         raise DataError(
-            f"has {len(rows[bad])} values where {form.name} has {wanted}",
-            where=f"{where}, row {bad + 1}",
+            f"has {len(rows[odd])} values where {form.name} has {wanted}",
+            where=f"{where}, row {odd + 1}",
             fix="mend the row, or give the file a header line of names",
         )
     took = {n: pd.Series([r[k] for r in rows], dtype=str) for n, k in form.columns.items()}
     names = {n: f"{n} ({form.name}, column {k + 1})" for n, k in form.columns.items()}
-    time = _times(took, form, where)
+    time = _times(took, form, bad)
     table = pd.DataFrame({n: v for n, v in took.items() if n not in (*CLOCK, "date", "clock")})
     if time is not None:
         table.insert(0, "time", time)
-    notes = []
     if form is SCEDC:
         # the format's own word for an event without a magnitude, which is then written 0.00
-        bare = took["magnitude_type"].to_numpy() == "n"
-        table = table[~bare].reset_index(drop=True)
-        notes = [f"{int(bare.sum())} events without a magnitude left out"] if bare.any() else []
-    table.attrs.update(notes=notes, names=names, format=form.name)
+        table["magnitude"] = table["magnitude"].where(took["magnitude_type"] != "n", "")
+    table.attrs.update(names=names, format=form.name)
     return table
 
 
-def clock_times(parts: Mapping[str, Any], where: str) -> NDArray[np.datetime64]:
+def clock_times(parts: Mapping[str, Any], bad: BadRows) -> NDArray[np.datetime64]:
     """Times from columns of numbers.
 
     Parameters
@@ -117,24 +117,23 @@ def clock_times(parts: Mapping[str, Any], where: str) -> NDArray[np.datetime64]:
         ``year``, ``month``, ``day``, ``hour``, ``minute`` and, if there are such, ``second``
         and ``microsecond``, as text or numbers. Seconds of 60 to 61, which location programs
         write, belong to the next minute.
-    where : str
-        The file, for messages.
+    bad : BadRows
+        Takes the rows of which a part is missing, not a number, not whole or out of range, or
+        which name a day that there is not.
 
     Returns
     -------
     numpy.ndarray of datetime64[ns]
-
-    Raises
-    ------
-    DataError
-        If a part is missing, not a number, not whole, or out of range, or there is no such day.
+        NaT where a row is bad.
 
     Examples
     --------
-    >>> clock_times(dict(year=[2020], month=[2], day=[29], hour=[23], minute=[59], second=[60]), "")
+    >>> parts = dict(year=[2020], month=[2], day=[29], hour=[23], minute=[59], second=[60])
+    >>> clock_times(parts, BadRows())
     array(['2020-03-01T00:00:00.000000000'], dtype='datetime64[ns]')
     """
-    values = {}
+    values: dict[str, NDArray[np.float64]] = {}
+    lost = np.zeros(len(parts["year"]), dtype=bool)
     for name, (low, high) in _CLOCK_BOUNDS.items():
         if name not in parts:
             continue
@@ -143,59 +142,63 @@ def clock_times(parts: Mapping[str, Any], where: str) -> NDArray[np.datetime64]:
         good = (number >= low) & (number <= high)
         if name != "second":
             good &= number == np.floor(number)
-        if not good.all():
-            row = int(np.flatnonzero(~good)[0])
-            raise DataError(
-                f"the {name} is '{str(text.iloc[row]).strip()}', {low} to {high} was expected",
-                where=f"{where}, row {row + 1}",
-                fix="mend the row or take it out",
-            )
-        values[name] = number
+        said = f"{low} to {high} was expected"
+        bad.mark(
+            np.flatnonzero(~good & ~lost),
+            None,
+            lambda row, name=name, text=text, said=said: (  # type: ignore[misc]
+                f"the {name} is '{str(text.iloc[row]).strip()}', {said}"
+            ),
+            "mend the row or take it out",
+        )
+        lost |= ~good
+        values[name] = np.where(good, number, low)
     months = ((values["year"] - 1970) * 12 + values["month"] - 1).astype("datetime64[M]")
     days = months.astype("datetime64[D]") + (values["day"] - 1).astype("timedelta64[D]")
-    unreal = np.flatnonzero(days.astype("datetime64[M]") != months)
-    if unreal.size:
-        row = int(unreal[0])
-        said = "-".join(f"{values[n][row]:02.0f}" for n in CLOCK[:3])
-        raise DataError(
-            f"there is no day {said}", where=f"{where}, row {row + 1}", fix="mend the row"
-        )
+    unreal = days.astype("datetime64[M]") != months
+    bad.mark(
+        np.flatnonzero(unreal & ~lost),
+        None,
+        lambda row: "there is no day " + "-".join(f"{values[n][row]:02.0f}" for n in CLOCK[:3]),
+        "mend the row",
+    )
     # whole microseconds: seconds are given in decimal fractions of these at most
     small = np.round(values.get("second", np.zeros(len(days))) * 1e6)
     small = small + values.get("microsecond", 0.0)
     small = small + (values["hour"] * 3600 + values["minute"] * 60) * 1e6
     found: NDArray[np.datetime64] = days.astype("datetime64[ns]") + small.astype("timedelta64[us]")
+    found[lost | unreal] = np.datetime64("NaT")
     return found
 
 
-def _times(took: Mapping[str, pd.Series], form: Format, where: str) -> Any:
+def _times(took: Mapping[str, pd.Series], form: Format, bad: BadRows) -> Any:
     """Times of a format's own kind; None where the column `time` is text that others read."""
     if form is SCEDC:
         date = took["date"].str.split("/", expand=True)
         clock = took["clock"].str.split(":", expand=True).reindex(columns=range(3))
         parts = {**{n: date[k] for k, n in enumerate(CLOCK[:3])},
                  **{n: clock[k] for k, n in enumerate(CLOCK[3:])}}  # fmt: skip
-        return clock_times(parts, where)
+        return clock_times(parts, bad)
     if form is ZMAP:
-        return _zmap_times(took, where)
-    return None if form is CSEP else clock_times(took, where)
+        return _zmap_times(took, bad)
+    return None if form is CSEP else clock_times(took, bad)
 
 
-def _zmap_times(took: Mapping[str, pd.Series], where: str) -> NDArray[np.datetime64]:
+def _zmap_times(took: Mapping[str, pd.Series], bad: BadRows) -> NDArray[np.datetime64]:
     """ZMAP's third column is a year or a decimal year; the other parts make it exact.
 
     Where month and day are zero or not a number throughout, the decimal year is all there is.
     """
     decimal = pd.to_numeric(took["year"], errors="coerce").to_numpy(dtype=float)
-    bad = np.flatnonzero(~((decimal >= 1678) & (decimal < 2262)))
-    if bad.size:
-        row = int(bad[0])
-        raise DataError(
-            f"'{took['year'].iloc[row]}' is no year",
-            where=f"{where}, row {row + 1}",
-            fix="ZMAP has longitude, latitude, decimal year, month, day, magnitude, depth, hour, "
-            "minute, second",
-        )
+    good = (decimal >= 1678) & (decimal < 2262)
+    bad.mark(
+        np.flatnonzero(~good),
+        None,
+        lambda row: f"'{took['year'].iloc[row]}' is no year",
+        "ZMAP has longitude, latitude, decimal year, month, day, magnitude, depth, hour, "
+        "minute, second",
+    )
+    decimal = np.where(good, decimal, 1970.0)
     whole = np.floor(decimal)
     start = (whole - 1970).astype("datetime64[Y]").astype("datetime64[D]")
     length = ((whole - 1969).astype("datetime64[Y]").astype("datetime64[D]") - start).astype(float)
@@ -205,24 +208,24 @@ def _zmap_times(took: Mapping[str, pd.Series], where: str) -> NDArray[np.datetim
     )
     parts = {n: pd.to_numeric(took[n], errors="coerce") for n in ("month", "day")}
     if all((p.isna() | (p == 0)).all() for p in parts.values()):
-        return rough
-    exact = clock_times({**took, "year": whole}, where)
-    given = decimal != whole
+        return np.where(good, rough, np.datetime64("NaT", "ns"))
+    exact = clock_times({**took, "year": whole}, bad)
+    given = (decimal != whole) & good & ~np.isnat(exact)
     # a decimal year that was rounded may lie on the other side of new year
     turns = np.where(given, np.round((rough - exact).astype(float) / 86400e9 / 365.25), 0.0)
     if turns.any():
-        exact = clock_times({**took, "year": whole + turns}, where)
+        exact = clock_times({**took, "year": whole + turns}, BadRows())
     apart = np.abs((exact - rough).astype(float)) / 86400e9
-    wrong = np.flatnonzero(given & (apart > 2.0))
-    if wrong.size:
-        row = int(wrong[0])
-        raise DataError(
-            f"the decimal year {decimal[row]:.4f} and the date {exact[row].astype('M8[s]')} are "
-            f"{apart[row]:.0f} days apart ({wrong.size} such in all)",
-            where=f"{where}, row {row + 1}",
-            fix="are month and day in columns 4 and 5?",
-        )
-    return exact
+    bad.mark(
+        np.flatnonzero(given & (apart > 2.0)),
+        None,
+        lambda row: (
+            f"the decimal year {decimal[row]:.4f} and the date "
+            f"{exact[row].astype('M8[s]')} are {apart[row]:.0f} days apart"
+        ),
+        "are month and day in columns 4 and 5?",
+    )
+    return np.where(good, exact, np.datetime64("NaT", "ns"))
 
 
 def _values(line: str) -> list[str]:

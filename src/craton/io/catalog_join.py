@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import xarray as xr
 
+from craton.io.geodesy import continuous
+
 
 def joined(old: xr.Dataset, new: xr.Dataset) -> xr.Dataset:
     """Join an old catalogue and a newer one; where they overlap in time the newer one counts.
@@ -31,9 +33,12 @@ def joined(old: xr.Dataset, new: xr.Dataset) -> xr.Dataset:
     kept = old.isel(event=(old["time"] < new["time"].min()).to_numpy())
     both = [name for name in old if name in new]
     found = xr.concat([kept[both], new[both]], "event", join="override", combine_attrs="override")
-    return found.assign_attrs(
-        history="\n".join(
-            [*(str(d.attrs["history"]) for d in (old, new) if "history" in d.attrs),
-             f"joined: {kept.sizes['event']} and {new.sizes['event']} events"]
-        )
-    )  # fmt: skip
+    if "longitude" in found:
+        # the newer events alone may lie on the other side of the 180th meridian
+        found["longitude"] = found["longitude"].copy(data=continuous(found["longitude"]))
+    told = {
+        name: [str(d.attrs[name]) for d in (old, new) if name in d.attrs]
+        for name in ("history", "warnings")
+    }
+    told["history"].append(f"joined: {kept.sizes['event']} and {new.sizes['event']} events")
+    return found.assign_attrs({name: "\n".join(lines) for name, lines in told.items() if lines})

@@ -11,7 +11,9 @@ from typing import Any
 import pandas as pd
 
 from craton.errors import DataError, nearest
+from craton.io.bad_rows import BadRows
 from craton.io.catalog_formats import FORMATS, clock_times, find_format, format_table
+from craton.io.catalog_values import DAYS_HINT, days_after
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "time": (
@@ -33,7 +35,6 @@ REQUIRED = ("time", "latitude", "longitude", "magnitude")
 METRES = ("depth(m)", "depth_m", "depth/m")
 """Column names of a depth in metres."""
 
-MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
 _CLOCK: dict[str, tuple[str, ...]] = {
     "year": ("year", "yr", "yyyy"), "month": ("month", "mon", "mo", "mm"),
     "day": ("day", "dy", "dd"), "hour": ("hour", "hr", "hh"), "minute": ("minute", "min", "mi"),
@@ -41,7 +42,9 @@ _CLOCK: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def text_table(text: str, where: str, columns: Mapping[str, str]) -> pd.DataFrame:
+def text_table(
+    text: str, where: str, columns: Mapping[str, str], bad: BadRows, days_since: str | None = None
+) -> pd.DataFrame:
     """Lay a catalogue out as a table of text, by its header or by the format that has none.
 
     Parameters
@@ -53,6 +56,10 @@ def text_table(text: str, where: str, columns: Mapping[str, str]) -> pd.DataFram
     columns : mapping of str to str
         Variable to column, for names that are not among `ALIASES`; an empty column leaves the
         variable out.
+    bad : BadRows
+        Takes the rows whose time is none.
+    days_since : str, optional
+        What times in days count from.
 
     Returns
     -------
@@ -70,14 +77,15 @@ def text_table(text: str, where: str, columns: Mapping[str, str]) -> pd.DataFram
         raise DataError("is empty", where=where, fix="give a file with data in it")
     form = find_format(lines)
     if form is not None:
-        if columns:
+        if columns or days_since:
+            given = "a column map" if columns else "days_since"
             raise DataError(
-                f"a column map was given, but it is {form.name}, which has no header",
+                f"{given} was given, but it is {form.name}, which has no header",
                 where=where,
-                fix="omit the map, or give the file a header line",
+                fix="omit it, or give the file a header line",
             )
-        return format_table(lines, form, where)
-    return _named_table(_parse(lines, where), where, columns)
+        return format_table(lines, form, where, bad)
+    return _named_table(_parse(lines, where), where, columns, bad, days_since)
 
 
 def _parse(lines: Sequence[str], where: str) -> pd.DataFrame:
@@ -118,11 +126,13 @@ def _parse(lines: Sequence[str], where: str) -> pd.DataFrame:
         ) from error
 
 
-def _named_table(raw: pd.DataFrame, where: str, columns: Mapping[str, str]) -> pd.DataFrame:
+def _named_table(
+    raw: pd.DataFrame, where: str, columns: Mapping[str, str], bad: BadRows, days_since: str | None
+) -> pd.DataFrame:
     known = {str(name).strip(): name for name in raw.columns}
     lower = {name.lower(): known[name] for name in reversed(list(known))}
     _check_map(columns, known, where)
-    clock = _clock_columns(raw, lower, columns)
+    clock = {} if days_since else _clock_columns(raw, lower, columns)
     taken = set(columns.values())
     found: dict[str, Any] = {}
     for variable, names in ALIASES.items():
@@ -141,8 +151,13 @@ def _named_table(raw: pd.DataFrame, where: str, columns: Mapping[str, str]) -> p
             )
     table = pd.DataFrame({variable: raw[column] for variable, column in found.items()})
     if clock:
-        table["time"] = _clocked(raw, clock, where)
-    split = not clock and "time" not in columns and {"date", "time"} <= set(lower)
+        table["time"] = _clocked(raw, clock, where, bad)
+    if days_since:
+        name = str(found["time"]).strip()
+        table["time"] = days_after(table["time"], days_since, name, bad)
+    split = (
+        not clock and not days_since and "time" not in columns and {"date", "time"} <= set(lower)
+    )
     if split and len(table) and not re.match(r"\s*\d{4}\D", str(table["time"].iloc[0])):
         # Date and time of day in two columns.
         table["time"] = raw[lower["date"]].str.strip() + " " + table["time"].str.strip()
@@ -156,7 +171,7 @@ def _named_table(raw: pd.DataFrame, where: str, columns: Mapping[str, str]) -> p
     if "depth" not in table and unused:
         note += "; if one is a depth in km, name it: --set 'columns={depth: NAME}'"
     table.attrs.update(names=came_from, notes=[note] if unused else [])
-    return _without_magnitude(table) if "eventid" in lower else table
+    return table
 
 
 def _map_hint(
@@ -197,28 +212,18 @@ def _clock_columns(
     return {} if dated else found
 
 
-def _clocked(raw: pd.DataFrame, clock: Mapping[str, Any], where: str) -> Any:
+def _clocked(raw: pd.DataFrame, clock: Mapping[str, Any], where: str, bad: BadRows) -> Any:
     if not {"hour", "minute"} <= set(clock):
         raise DataError(
             "has year, month and day, but no hour and minute of the events",
             where=where,
-            fix="give columns hour and minute, or one column time as 2020-01-31T23:59:59",
+            fix="give columns hour and minute, or one column time as 2020-01-31T23:59:59; "
+            + DAYS_HINT,
         )
-    return clock_times({part: raw[column] for part, column in clock.items()}, where)
+    return clock_times({part: raw[column] for part, column in clock.items()}, bad)
 
 
 def _in_km(column: pd.Series) -> pd.Series:
     """Metres to kilometres; what is no number stays for the reader to complain of."""
     number = pd.to_numeric(column, errors="coerce")
     return (number / 1000.0).astype(str).where(number.notna(), column)
-
-
-def _without_magnitude(table: pd.DataFrame) -> pd.DataFrame:
-    """FDSN text leaves the magnitude of an event blank that has none; such cannot be used."""
-    blank = table["magnitude"].astype(str).str.strip().str.lower().isin(MISSING)
-    if not blank.any() or blank.all():
-        return table
-    kept = table[~blank].reset_index(drop=True)
-    kept.attrs.update(table.attrs)
-    kept.attrs["notes"] = [f"{int(blank.sum())} events without a magnitude left out"]
-    return kept

@@ -22,6 +22,7 @@ import xarray as xr
 
 from craton import __version__
 from craton.errors import DataError
+from craton.io.bad_rows import Policy
 from craton.io.catalog import catalog_from_text
 
 PREFIX = "fdsn:"
@@ -41,7 +42,9 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int, str], None]
 
 
-def read_fdsn(address: str, progress: Progress | None = None) -> xr.Dataset:
+def read_fdsn(
+    address: str, progress: Progress | None = None, bad_rows: Policy = "omit"
+) -> xr.Dataset:
     """Read a catalogue from an FDSN event service.
 
     Parameters
@@ -53,12 +56,13 @@ def read_fdsn(address: str, progress: Progress | None = None) -> xr.Dataset:
         is taken as it comes; otherwise see `fetch_events`.
     progress : callable, optional
         Called as ``progress(events, text)`` after each answer.
+    bad_rows : {"omit", "error"}
+        See `craton.io.catalog.read_catalog`.
 
     Returns
     -------
     xarray.Dataset
-        As `craton.io.catalog.read_catalog` gives it; events without a magnitude are left out, and
-        ``attrs["history"]`` says how many and where from.
+        As `craton.io.catalog.read_catalog` gives it; ``attrs["history"]`` says where from.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def read_fdsn(address: str, progress: Progress | None = None) -> xr.Dataset:
         catalogue, or there are no events.
     """
     text = fetch_events(address, progress)
-    found = catalog_from_text(text, address)
+    found = catalog_from_text(text, address, bad_rows=bad_rows)
     when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     history = f"asked of {address.removeprefix(PREFIX)} on {when}; {found.attrs['history']}"
     return found.assign_attrs(history=history)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from craton.errors import DataError
 from craton.io.csep_regions import GridRegion, grid_region, steps_from
-from craton.io.geodesy import project
+from craton.io.geodesy import continuous, near_longitude, project
 
 Outline = tuple[tuple[float, float], ...]
 KM_PER_DEGREE = 6371.0 * np.pi / 180
@@ -18,16 +18,18 @@ def bounding_outline(catalog: xr.Dataset, cell: float) -> Outline:
     """Corners (latitude, longitude) of the box around all events, on multiples of the cell.
 
     An event on an edge belongs to the cell that begins there, and the box holds that cell.
+    Across the 180th meridian, longitudes go on over 180.
 
     Raises
     ------
     DataError
-        If the events straddle the 180th meridian.
+        If the events spread over more than 180 degrees of longitude.
     """
-    lat, lon = catalog["latitude"].to_numpy(), catalog["longitude"].to_numpy()
-    if lon.max() - lon.min() > 180:
+    lat, lon = catalog["latitude"].to_numpy(), continuous(catalog["longitude"].to_numpy())
+    if np.ptp(lon) > 180:
         raise DataError(
-            "events lie on both sides of the 180th meridian", fix="give longitudes 0 to 360"
+            f"events spread over {np.ptp(lon):.0f} degrees of longitude, 180 at most were expected",
+            fix="choose a region: --set 'outline=[[LATITUDE, LONGITUDE], ...]'",
         )
     south, west = (float(steps_from(v.min(), 0.0, cell)) * cell for v in (lat, lon))
     north, east = (float(steps_from(v.max(), 0.0, cell) + 1) * cell for v in (lat, lon))
@@ -47,7 +49,8 @@ def in_cells(catalog: xr.Dataset, outline: Outline, cell: float, mc: float) -> x
     catalog : xr.Dataset
         As `craton.io.catalog.read_catalog` gives it, sorted by time.
     outline : tuple of (latitude, longitude)
-        Corners of the region.
+        Corners of the region. Across the 180th meridian longitudes may go on over 180 or jump to
+        -180; events are taken to the same side as the region.
     cell : float
         Side of a cell in degrees.
     mc : float
@@ -68,6 +71,7 @@ def in_cells(catalog: xr.Dataset, outline: Outline, cell: float, mc: float) -> x
 
     kept = catalog.isel(event=np.flatnonzero(catalog["magnitude"].to_numpy() >= mc - 1e-6))
     corners = np.array(outline, float)
+    corners[:, 1] = continuous(corners[:, 1])
     if kept.sizes["event"] == 0:
         raise DataError(f"no event has magnitude {mc:g} or more", fix="lower --set magnitude=")
     low, high = corners.min(axis=0), corners.max(axis=0)
@@ -82,6 +86,8 @@ def in_cells(catalog: xr.Dataset, outline: Outline, cell: float, mc: float) -> x
     lat, lon = lat[inside], lon[inside]
     centre = (float((low[0] + high[0]) / 2), float((low[1] + high[1]) / 2))
     x, y = project(lat, lon, centre)
+    near = near_longitude(kept["longitude"].to_numpy(), centre[1])
+    kept = kept.assign(longitude=("event", near, kept["longitude"].attrs))
     wide, tall = cell * KM_PER_DEGREE * np.cos(np.radians(lat)) / 2, cell * KM_PER_DEGREE / 2
     edge = _densified(corners)
     outline_x, outline_y = project(edge[:, 0], edge[:, 1], centre)

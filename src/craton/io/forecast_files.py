@@ -77,7 +77,8 @@ def write_geojson(
 
     References
     ----------
-    RFC 7946, doi:10.17487/RFC7946 (rings counterclockwise, WGS 84).
+    RFC 7946, doi:10.17487/RFC7946 (rings counterclockwise, WGS 84, longitudes -180 to 180: a cell
+    across the 180th meridian is two rectangles).
 
     Examples
     --------
@@ -95,10 +96,9 @@ def write_geojson(
             stream.write(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)},\n")
         stream.write('"features": [\n')
         for i, (west, south, east, north) in enumerate(corners.tolist()):
-            ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
             feature = {
                 "type": "Feature",
-                "geometry": {"type": "Polygon", "coordinates": [ring]},
+                "geometry": _rectangle(west, south, east, north),
                 "properties": {name: values[i] for name, values in columns.items()},
             }
             stream.write((",\n" if i else "") + json.dumps(feature, allow_nan=False))
@@ -213,6 +213,18 @@ def _corners(table: pd.DataFrame, cell: float | None, path: str) -> NDArray[np.f
             where=f"{path}, row {row + 1}",
         )
     return corners
+
+
+def _rectangle(west: float, south: float, east: float, north: float) -> dict[str, Any]:
+    """A cell as RFC 7946 asks for it: within -180 to 180, in two where it crosses the meridian."""
+    turns = 360.0 * np.floor((west + 180.0) / 360.0)
+    if turns:
+        west, east = round(west - turns, 12), round(east - turns, 12)
+    spans = [(west, east)] if east <= 180 else [(west, 180.0), (-180.0, round(east - 360, 12))]
+    rings = [[[[w, south], [e, south], [e, north], [w, north], [w, south]]] for w, e in spans]
+    if len(rings) == 1:
+        return {"type": "Polygon", "coordinates": rings[0]}
+    return {"type": "MultiPolygon", "coordinates": rings}
 
 
 def _plain(column: pd.Series) -> list[Any]:

@@ -130,6 +130,45 @@ def unproject(
     return np.asarray(latitude), np.asarray((np.degrees(lam) + 180.0) % 360.0 - 180.0)
 
 
+def continuous(longitude: ArrayLike) -> Floats:
+    """Longitudes without the jump at the 180th meridian.
+
+    Parameters
+    ----------
+    longitude : array_like
+        Degrees, -180 to 180.
+
+    Returns
+    -------
+    numpy.ndarray
+        Western longitudes as 180 to 360 if all points then lie within 180 degrees and did not
+        before; else the longitudes as they came.
+
+    Examples
+    --------
+    >>> continuous([175.0, -175.0]).tolist(), continuous([-5.0, 5.0]).tolist()
+    ([175.0, 185.0], [-5.0, 5.0])
+    """
+    found = np.asarray(longitude, float)
+    if not found.size or np.ptp(found) <= 180:
+        return found
+    turned = np.where(found < 0, found + 360.0, found)
+    # a single meridian is what is left of a box around the whole Earth
+    return turned if 0 < np.ptp(turned) < 180 else found
+
+
+def near_longitude(longitude: ArrayLike, centre: float) -> Floats:
+    """Longitudes less or plus whole turns, so that they are within 180 degrees of a centre.
+
+    Examples
+    --------
+    >>> near_longitude([-175.0, 170.0, 535.0], 180.0).tolist()
+    [185.0, 170.0, 175.0]
+    """
+    found = np.asarray(longitude, float)
+    return np.asarray(found - 360.0 * np.round((found - centre) / 360.0))
+
+
 def _centre(centre: tuple[float, float]) -> tuple[float, float]:
     latitude, longitude = (float(value) for value in centre)
     if not (-90 <= latitude <= 90 and -360 <= longitude <= 360):

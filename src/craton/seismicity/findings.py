@@ -119,6 +119,9 @@ def copy_findings(
         found = [Finding("warning", text, where)]
     if abs(c.shift_seconds) > 30:
         text = f"the clock of {names[1]} is {c.shift_seconds:+.1f} s off that of {names[0]}"
+        hours = round(c.shift_seconds / 3600)
+        if hours and abs(c.shift_seconds - 3600 * hours) <= 1:
+            text += f", {hours:+d} h: local time against UTC?"
         found.append(Finding("warning", text, where))
     if abs(c.shift_magnitude) >= 0.1:
         text = f"magnitudes of {names[1]} are {c.shift_magnitude:+.2f} off those of {names[0]}"

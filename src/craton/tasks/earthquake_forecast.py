@@ -33,10 +33,12 @@ from craton.forecast_tables import (
     write_table,
 )
 from craton.forecast_words import write_words
+from craton.io.bad_rows import Policy
 from craton.io.catalog import catalog_from_text, read_catalog
 from craton.io.catalog_join import joined
 from craton.io.fdsn import PREFIX, read_fdsn
 from craton.io.forecast_cells import Outline, bounding_outline, in_cells
+from craton.io.geodesy import continuous
 from craton.issue import issue_time, parse_time
 from craton.metrics import Metric, binary_log_loss, coverage, crps, poisson_log_likelihood
 from craton.models.etas import ETAS
@@ -75,6 +77,11 @@ class EarthquakeConfig(Config):
         the simulated example.
     columns : dict
         For other CSV files: time, latitude, longitude, magnitude, depth -> column name.
+    bad_rows : {"omit", "error"}
+        Leave a few rows out that cannot be read, at most 1 % (and events without a magnitude, at
+        most half), and tell of them; or refuse the catalogue.
+    days_since : str
+        Moment (UTC) from which times in days count.
     magnitude : float
         Completeness: events below are not used; estimated from the training part if None.
     magnitude_bin : float
@@ -92,7 +99,8 @@ class EarthquakeConfig(Config):
     cell, horizon : float
         Side of a cell in degrees; days forecast at once in training and test.
     outline : tuple of (latitude, longitude)
-        Corners of the region; the box around all events if empty.
+        Corners of the region; the box around all events if empty. Across the 180th meridian
+        longitudes go on over 180, in the files of a forecast but GeoJSON too.
     train_from, test_from, test_until : str
         First issue of training and test, end of the test; 20 % and 75 % of the time span if None.
     issue : str
@@ -115,6 +123,8 @@ class EarthquakeConfig(Config):
 
     data: str | None = None
     columns: dict[str, str] = pydantic.Field(default_factory=dict)
+    bad_rows: Policy = "omit"
+    days_since: str | None = None
     magnitude: float | None = None
     magnitude_bin: float | None = pydantic.Field(None, gt=0, le=1)
     event_types: tuple[str, ...] = ()
@@ -141,16 +151,24 @@ def load(config: EarthquakeConfig) -> xr.Dataset:
     if config.data is None:
         return simulated_catalog()
     if config.data.startswith(PREFIX):
-        return read_fdsn(config.data)
+        return read_fdsn(config.data, bad_rows=config.bad_rows)
     path, _ = _protocol(config)
-    return read_catalog(path, config.columns or None)
+    return read_catalog(
+        path, config.columns or None, bad_rows=config.bad_rows, days_since=config.days_since
+    )
 
 
 def accept(data: Any, config: EarthquakeConfig) -> xr.Dataset:
     """Take a table in memory as if it were a CSV file."""
     if isinstance(data, pd.DataFrame):
-        return catalog_from_text(data.to_csv(index=False), "the frame", config.columns or None)
-    return data  # type: ignore[no-any-return]
+        return catalog_from_text(
+            data.to_csv(index=False), "the frame", config.columns or None,
+            bad_rows=config.bad_rows, days_since=config.days_since,
+        )  # fmt: skip
+    if "longitude" not in data:
+        return data  # type: ignore[no-any-return]
+    one_side = continuous(data["longitude"].to_numpy())
+    return data.assign(longitude=(data["longitude"].dims, one_side, data["longitude"].attrs))  # type: ignore[no-any-return]
 
 
 def checks(data: xr.Dataset, config: EarthquakeConfig) -> list[Finding]:
