@@ -120,8 +120,8 @@ def around(cells: xr.Dataset, row: int, radius: float | None = None) -> xr.Datas
     radius = zone_radius(magnitude) if radius is None else radius
     place = float(shock["latitude"]), float(shock["longitude"])
     # on the sphere: far from its middle, the plane stretches a zone of a great event
-    centres = (cells[f"cell_{n}"].to_numpy() for n in ("latitude", "longitude"))
-    near = haversine_km(*place, *centres, radius=EARTH_RADIUS_KM) <= radius
+    lat, lon = (cells[f"cell_{n}"].to_numpy() for n in ("latitude", "longitude"))
+    near = haversine_km(*place, lat, lon, EARTH_RADIUS_KM) <= radius
     own = int(shock["cell_of"])
     if own >= 0:
         near[own] = True
