@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +11,7 @@ import typer
 
 from craton import __version__
 from craton.errors import CratonError, DataError
+from craton.progress import show_progress, show_warnings
 
 app = typer.Typer(
     help="From geophysical data to a model that you can defend.",
@@ -36,35 +34,6 @@ def _task_from(path: Path | None) -> Any:
     from craton.task import find_task
 
     return None if path is None else find_task(str(path))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """Show one line that moves on a terminal, a line a step elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        last, began = "", time.monotonic()
-
-        def plain(done: int, total: int, text: str) -> None:
-            nonlocal last
-            step = text.split(":")[0]
-            if step != last:
-                # the step that is being done, counted from one, and the seconds before it
-                at = f"[{min(done + 1, total)}/{total}] {time.monotonic() - began:5.0f} s "
-                print(f"{at} {step}", file=sys.stderr, flush=True)
-            last = step
-
-        yield plain
-        return
-    columns = (BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.description}"), console=console) as bar:
-        line = bar.add_task("starting", total=1)
-        yield lambda done, total, text: bar.update(
-            line, completed=done, total=max(total, 1), description=text
-        )
 
 
 @app.command()
@@ -97,7 +66,7 @@ def run(
     declaration = find_task(task)
     chosen = RunConfig.of(task, values)
     folder = out or Path("runs") / declaration.name
-    with _progress() as progress:
+    with show_progress() as progress:
         result = engine.run(chosen, folder, task=declaration, progress=progress)
     print_result(result, folder)
 
@@ -115,7 +84,7 @@ def predict(
     from craton.config import parse_settings
 
     values = parse_settings(settings or [])
-    with _progress() as progress:
+    with show_progress() as progress:
         found = engine.predict(
             bundle, data, out, task=_task_from(task), settings=values, progress=progress
         )
@@ -180,12 +149,45 @@ def catalogue(
     from craton.console import print_catalogue
 
     values = parse_settings(settings or [])
-    with _progress() as progress:
+    with show_progress() as progress:
         found = make_catalogue(
             waveforms or None, out, values, picker=picker, associator=associator, types=types,
             progress=progress,
         )  # fmt: skip
     print_catalogue(found, out)
+
+
+@app.command()
+def csep(
+    forecast: Annotated[
+        Path, typer.Argument(help="Grid (.dat, quadtree .csv) or simulated catalogues (.csv).")
+    ],
+    catalog: Annotated[str, typer.Argument(help="Catalogue of what came.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Results (.json) or pictures (.png, .svg).")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="Begin of the forecast, UTC.")] = None,
+    end: Annotated[str | None, typer.Option(help="End of the forecast, UTC.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Forecast to compare with (T, W).")] = None,
+    grid: Annotated[
+        Path | None, typer.Option(help="Grid (.dat) whose cells are counted in.")
+    ] = None,
+    cell: Annotated[float, typer.Option(help="Side of a cell in degrees, without a grid.")] = 0.1,
+    magnitude: Annotated[float | None, typer.Option(help="Lowest, without a grid.")] = None,
+    catalogs: Annotated[int | None, typer.Option(help="Number of simulated catalogues.")] = None,
+) -> None:
+    """Test a forecast of earthquakes against what came, as CSEP does."""
+    from craton.console import print_csep
+    from craton.csep.files import evaluate_files, write_tests
+
+    found = evaluate_files(
+        forecast, catalog, against=against, grid=grid, cell=cell, magnitude=magnitude,
+        start=start, end=end, n_catalogs=catalogs,
+    )  # fmt: skip
+    print_csep(found)
+    if out is not None:
+        write_tests(found, out)
+        print(out)
 
 
 @app.command()
@@ -198,7 +200,7 @@ def update(
     """Score new data first, refit, promote the new model only if it is not worse."""
     from craton import engine
 
-    with _progress() as progress:
+    with show_progress() as progress:
         found = engine.update(bundle, data, out, task=_task_from(task), progress=progress)
     s = found.champion
     print(f"{found.n_new} samples that the model has not learnt from")
@@ -236,7 +238,7 @@ def audit(
     from craton.task import find_task
 
     chosen = RunConfig.of(task, parse_settings(settings or []))
-    with _progress() as progress:
+    with show_progress() as progress:
         found = quick_audit(chosen, task=find_task(task), progress=progress)
     print_audit(found)
 
@@ -250,7 +252,7 @@ def check(
     from craton.console import print_checks
     from craton.task import find_task
 
-    with _progress() as progress:
+    with show_progress() as progress:
         found = check_task(find_task(what), progress=progress)
     print_checks(found)
     if not all(c.passed for c in found):
@@ -362,31 +364,9 @@ def version(
         raise typer.Exit
 
 
-def _speak() -> None:
-    """Let warnings, and what a download tells, come as one plain line each."""
-    import logging
-    import warnings
-
-    class Say(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            print(record.getMessage(), file=sys.stderr, flush=True)
-
-    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
-        if category is UserWarning:
-            print(f"warning: {message}", file=sys.stderr)
-        else:
-            before(message, category, *place)
-
-    before = warnings.showwarning
-    warnings.showwarning = show  # type: ignore[assignment]
-    log = logging.getLogger("craton")
-    log.setLevel(logging.INFO)
-    log.handlers = [Say()]
-
-
 def main() -> None:
     """Run the command line: 0 done, 1 a check failed, 2 a user's mistake, 130 interrupted."""
-    _speak()
+    show_warnings()
     try:
         # typer hands back the code of an Exit, and 130 for an interrupt
         code = app(standalone_mode=False)

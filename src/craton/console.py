@@ -178,6 +178,28 @@ def print_streamed(found: Any, path: Path) -> None:
     print(f"{said} in {path}, from {found.recorded:.0f} s of record")
 
 
+def print_csep(found: Any, level: float = 0.05) -> None:
+    """Print a table of CSEP tests, comparisons, and how to read them."""
+    from craton.csep.files import rows
+
+    table = Table(title=found.forecast)
+    for column in ("test", "looks at", "observed", "P(≥ observed)", "P(≤ observed)"):
+        table.add_column(column, justify="left" if column in ("test", "looks at") else "right")
+    table.add_column(f"at {100 * level:g} %")
+    for row in rows(found.tests, level):
+        table.add_row(*row)
+    Console(width=None if Console().is_terminal else 140).print(table)
+    for c in found.comparisons:
+        interval = "" if c.low != c.low else f" [{c.low:+.3f}, {c.high:+.3f}]"
+        print(f"{c.name}: {c.gain:+.3f}{interval} nats an event over the other forecast, "
+              f"p = {c.p_value:.2g}, {c.n} events")  # fmt: skip
+    for note in found.notes:
+        print(f"note: {note}")
+    print("P: share of the outcomes that the forecast itself expects. N fails if either is below")
+    print(f"{level / 2:g}: the forecast is too low (≥) or too high (≤). The others fail if what")
+    print(f"came is less likely than {100 - 100 * level:g} % of these outcomes.")
+
+
 def print_checks(found: Sequence[Any]) -> None:
     """Print a line a conformance check."""
     for check in found:

@@ -37,6 +37,8 @@ def test_sections_tell_the_forecast_its_past_and_the_aftershocks(result):
         "option", "gain", "low", "high", "events"
     ]  # fmt: skip
     assert "came before the first window, 2001-06-01" in found["Magnitudes"].text
+    tested = found["CSEP tests"].table.set_index("test")
+    assert tested.loc["magnitude (M)", "etas"].endswith(("passes", "FAILS"))
 
 
 def test_the_aftershocks_are_those_of_the_largest_test_event(result, aftershocks):

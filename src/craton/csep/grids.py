@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from scipy.special import loggamma
 from scipy.stats import nbinom, poisson
 
-from craton.csep.results import Evaluation, Floats, Ints, Seed, generator, judged
-from craton.csep.sparse import count_cells
+from craton.csep.likelihoods import simulated_likelihoods
+from craton.csep.results import Evaluation, Floats, Seed, generator, judged
 from craton.errors import DataError
 from craton.io.csep_regions import Region, magnitude_index
 
@@ -136,10 +136,11 @@ def likelihood_test(
     size, numbers = [], []
     for _ in range(n):
         size.append(int(rng.poisson(total) if law is None else law.rvs(random_state=rng)))
-        numbers.append(np.sort(rng.random(size[-1])))
+        numbers.append(rng.random(size[-1]))
     with np.errstate(divide="ignore"):
         logs = np.log(expected.ravel())
-    drawn = _simulated(expected, np.array(size), np.concatenate(numbers), logs, total)
+    sizes = np.array(size, np.int64)
+    drawn = simulated_likelihoods(expected, sizes, np.concatenate(numbers), logs) - total
     statistic = _observed(seen, logs, total)
     name = "grid L"
     if law is not None:
@@ -147,7 +148,7 @@ def likelihood_test(
         # the same likelihood of cells given the number, another of the number itself
         more = np.arange(int(max(max(size), seen.sum())) + 1)
         shift = law.logpmf(more) - poisson.logpmf(more, total)
-        drawn, statistic = drawn + shift[size], statistic + float(shift[int(seen.sum())])
+        drawn, statistic = drawn + shift[sizes], statistic + float(shift[int(seen.sum())])
     return judged(name, statistic, drawn)
 
 
@@ -228,29 +229,10 @@ def _conditional(
     level = float(number) if scaled else total
     at_once = max(_MOST_EVENTS // number, 1)
     drawn = [
-        _simulated(expected, np.full(k, number), _sorted_numbers(rng, k, number), logs, level)
+        simulated_likelihoods(expected, np.full(k, number), rng.random(k * number), logs) - level
         for k in (min(at_once, n - done) for done in range(0, n, at_once))
     ]
     return judged(name, _observed(seen, logs, level), np.concatenate(drawn))
-
-
-def _sorted_numbers(
-    rng: np.random.Generator | np.random.RandomState, rows: int, columns: int
-) -> Floats:
-    """Uniform numbers, ascending in each row: they are looked up faster so."""
-    numbers = rng.random(rows * columns).reshape(rows, columns)
-    numbers.sort(axis=1)
-    return numbers.ravel()
-
-
-def _simulated(expected: Floats, size: Ints, numbers: Floats, logs: Floats, level: float) -> Floats:
-    """Log-likelihood of simulated catalogues of given sizes, from uniform random numbers."""
-    chance = np.cumsum(expected.ravel()) / np.sum(expected)
-    last = int(np.flatnonzero(expected.ravel())[-1])
-    cell = np.minimum(np.searchsorted(chance, numbers, side="right"), last)
-    counts = count_cells(np.repeat(np.arange(size.size), size), cell, size.size, logs.size)
-    terms = logs[counts.cell] * counts.number.astype(float)
-    return counts.sums(terms) - counts.sums(loggamma(counts.number + 1.0)) - level
 
 
 def _observed(seen: Floats, logs: Floats, level: float) -> float:

@@ -25,6 +25,7 @@ from craton.models.physics.etas_options import OPTIONS
 from craton.models.physics.etas_parameters import FITTED, EtasParameters
 from craton.models.point_process import Region
 from craton.report.aftershocks import aftershock_section
+from craton.report.csep_tests import csep_section
 from craton.report.figures import PALETTE, figure
 from craton.report.maps import forecast_map
 from craton.report.neural import neural_section
@@ -44,6 +45,7 @@ def forecast_sections(result: Result) -> list[Section]:
         _series(result),
         *([] if after is None else [after]),
         _gain_map(result),
+        csep_section(result),
         _magnitudes(result),
         _parameters(result),
         *_options(result),
