@@ -149,7 +149,7 @@ def test_contents_name_a_rate_or_time_that_cannot_be_and_keep_the_other_channels
     assert found["station"].tolist() == ["AAA"]
     (problem,) = found.attrs["problems"]
     assert problem.where == "XX.BBB..HHZ" and "900 samples: has" in problem.text
-    with pytest.raises(DataError, match="which cannot be|outside of the years"):
+    with pytest.raises(DataError, match=r"which cannot be|outside of the years"):
         read_waveforms(tmp_path / "b.mseed")
 
 

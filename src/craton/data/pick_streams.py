@@ -63,7 +63,8 @@ def stream_of(
     """
     read = [*stations.attrs.get("problems", []), *picks.attrs.get("problems", [])]
     told = dict.fromkeys([*read, *unknown_stations(picks, stations)])
-    lines = {level: [str(p) for p in told if p.level == level] for level in ("warning", "info")}
+    lines = {level: "\n".join(str(p) for p in told if p.level == level)
+             for level in ("warning", "info")}  # fmt: skip
     names = stations["network"].astype(str) + "." + stations["station"].astype(str)
     row = pd.Series(np.arange(len(stations)), index=names)
     at = row.reindex(picks["network"].astype(str) + "." + picks["station"].astype(str)).to_numpy()
@@ -99,7 +100,7 @@ def stream_of(
         coords={"time": ("pick", picks["time"].to_numpy("datetime64[ns]"))},
     )  # fmt: skip
     data.attrs.update(labelled=int(labelled), catalogue=int(events is not None),
-                      warnings="\n".join(lines["warning"]), history="\n".join(lines["info"]))  # fmt: skip
+                      warnings=lines["warning"], history=lines["info"])  # fmt: skip
     return data
 
 
