@@ -117,8 +117,9 @@ def consistent(records: NDArray[Any], where: str) -> tuple[NDArray[Any], list[Pr
     so that cut-outs at equal distances are not taken for a record.
     """
     keep, problems = np.ones(len(records), bool), []
-    for key in np.unique(records[["id", "rate"]]):
-        rows = np.flatnonzero(records[["id", "rate"]] == key)
+    keys, which = np.unique(records[["id", "rate"]], return_inverse=True)
+    for k, key in enumerate(keys):
+        rows = np.flatnonzero(which == k)
         rows = rows[np.argsort(records["start"][rows], kind="stable")]
         step, n = np.diff(records["start"][rows]), records["samples"][rows][:-1]
         good = (step > 0) & (n > 0)
@@ -144,8 +145,9 @@ def channels_of(
     """
     records, problems = consistent(records[records["samples"] > 0], where)
     rows: list[tuple[Any, ...]] = []
-    for channel, rate in np.unique(records[["id", "rate"]]).tolist():
-        own = records[(records["id"] == channel) & (records["rate"] == rate)]
+    keys, which = np.unique(records[["id", "rate"]], return_inverse=True)
+    for k, (channel, rate) in enumerate(keys.tolist()):
+        own = records[which == k]
         begin, n = int(own["start"].min()), int(own["samples"].sum())
         told = impossible(rate, begin, float(own["samples"].max()))
         if told is not None:
