@@ -32,8 +32,9 @@ def test_pieces_of_any_size_lose_the_spikes_of_the_whole(size):
     assert clean.count == 10 and spike_samples(data).tolist() == places.tolist()
 
 
-def test_an_onset_noise_and_small_counts_pass_as_they_are():
+def test_an_onset_noise_small_counts_and_coarse_units_pass_as_they_are():
     few = np.rint(np.random.default_rng(0).normal(0, 0.3, 5000)).astype(np.int32)
-    for data in (quake(), np.random.default_rng(1).normal(size=100_000), few):
+    smooth = np.rint(5 * np.cumsum(np.random.default_rng(2).normal(0, 0.05, 5000))) * 520
+    for data in (quake(), smooth, np.random.default_rng(1).normal(size=100_000), few):
         clean = Despiker()
         assert np.array_equal(np.r_[clean.push(data), clean.close()], data)

@@ -52,6 +52,7 @@ class Conditioner:
         self.ratio, self.rate, self.level = ratio, rate, level
         self.sections = None if filter_ is None else _sections(filter_, rate)
         self.next: int | None = None
+        self.done = 0
         self.clean, self.still = Despiker(), Still(round(STILL_S * rate))
         self.kept: NDArray[Any] | None = None
         self.state: Any = None

@@ -90,9 +90,9 @@ def merged(found: Iterable[Any]) -> list[tuple[str, str, str]]:
     lines = []
     for (level, station), texts in groups.items():
         order = sorted(texts, key=_severity)
-        where = {w for text in texts for w in texts[text]}
-        if len(where) == 1:
-            lines += [(level, next(iter(where)), text) for text in order]
+        every = {w for text in texts for w in texts[text]}
+        if len(every) == 1:
+            lines += [(level, next(iter(every)), text) for text in order]
             continue
         said = [f"{', '.join(map(_channel, texts[t]))}: {t}" for t in order[:MOST_PARTS]]
         said += [f"and {len(order) - MOST_PARTS} more"] if len(order) > MOST_PARTS else []

@@ -104,7 +104,8 @@ def _of_channel(rows: list[Any], done: Mapping[str, str]) -> list[str]:
         told.append(text + done.get(kind, ""))
 
     lost = sum(_unusable(np.ma.getdata(t.data)) for t in rows)
-    total, told = sum(t.stats.npts for t in rows), []
+    told: list[str] = []
+    total = sum(t.stats.npts for t in rows)
     if lost:
         tell("not finite", f"{lost} samples ({100 * lost / total:.2g} %) are not finite")
     parts = [(t.data, float(t.stats.sampling_rate)) for t in solid(rows)]
