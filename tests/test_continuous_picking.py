@@ -13,6 +13,7 @@ import torch
 from craton import picking
 from craton.continuous_picking import (
     _lines,
+    _signal_to_noise,
     detector_net,
     pick_continuous,
     predict_record,
@@ -153,11 +154,38 @@ def test_a_record_in_pieces_gives_the_picks_of_the_whole(picker, archive):
     assert not whole[["low", "high"]].isna().any(axis=None)
 
 
+def test_signal_to_noise_is_measured_on_a_channel_that_is_alive():
+    """A dead vertical, and a spike beside the pick: the ratio is that of the sound horizontals."""
+    stream = quake("AAA", "ZNE", minutes=2.0)
+    alive = pd.DataFrame([{"network": "XX", "station": "AAA", "location": "", "channel": "HHN",
+                           "phase": "P", "time": stream[0].stats.starttime.datetime}])  # fmt: skip
+    alive["time"] += pd.Timedelta("30s")
+    stream[0].data[:] = stream[1].data
+    expected = _signal_to_noise(alive, stream)
+    stream[0].data[:] = 12
+    stream[1].data[2850] += 10**7
+    np.testing.assert_allclose(_signal_to_noise(alive, stream), expected, atol=0.5)
+    assert expected[0] > 10
+
+
 def test_what_each_piece_of_a_record_has_is_told_once():
     texts = ["is zero throughout"] * 2 + ["1 gap, 2.0 s in all", "1 gap, 3.0 s in all"]
     told = _lines([Problem("warning", "any", t, "XX.A..HHE") for t in texts])
-    assert told == ["XX.A..HHE: is zero throughout",
-                    "XX.A..HHE: 1 gap, 2.0 s in all (and 1 more like it)"]  # fmt: skip
+    assert told == ["XX.A..HHE: 1 gap, 2.0 s in all (and 1 more like it)",
+                    "XX.A..HHE: is zero throughout"]  # fmt: skip
+
+
+def test_a_fault_is_told_once_a_station_and_what_is_lost_comes_first():
+    """Gaps of three channels and of their detection are one line; a lost file is first."""
+    gaps = [Problem("warning", "record", "1 gap, 2.0 s", f"XX.A..HH{c}") for c in "ZNE"]
+    found = [Problem("info", "gap", "1 gap (or components that come and go)", "XX.A..HH")]
+    mild = [Problem("warning", "record", f"{k} spikes, interpolated", f"XX.B{k}..HHZ")
+            for k in range(40)]  # fmt: skip
+    lost = Problem("warning", "truncated", "ends 3 bytes into a record; it was left out", "a.mseed")
+    told = _lines([*mild, *gaps, *found, lost])
+    assert told[:2] == ["a.mseed: ends 3 bytes into a record; it was left out",
+                        "XX.A: HHZ, HHN, HHE: 1 gap, 2.0 s"]  # fmt: skip
+    assert told[-1] == "and 12 more lines" and len(told) == 31
 
 
 def test_what_is_odd_in_a_record_is_told_and_picks_are_written(picker, archive, tmp_path):
@@ -169,7 +197,7 @@ def test_what_is_odd_in_a_record_is_told_and_picks_are_written(picker, archive, 
         found = predict_record(loaded, folder, tmp_path / "p.csv", lambda *a: seen.append(a))
     lines = "\n".join(str(w.message) for w in told)
     assert "40 Hz is brought to the 100 Hz" in lines and "125 Hz is brought" in lines
-    assert "XX.BBB..HH: 1 gap" in lines and "zeros stand for missing components" in lines
+    assert lines.count("1 gap") == 1 and "zeros stand for what is missing" in lines
     near(read_picks(tmp_path / "p.csv"), pick_continuous(loaded, stream))
     assert found.sizes["pick"] == len(read_picks(tmp_path / "p.csv"))
     assert seen[0][0] == 0 and seen[-1][0] < seen[-1][1] == len(seen)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from craton.config import example, flow, is_pinned
-from craton.io.problems import counted
+from craton.io.problems import counted, merged
 from craton.models.base import about
 from craton.result import BLEND, Result, RunConfig
 from craton.task import Task
@@ -136,10 +136,8 @@ def print_catalogue(found: Any, folder: Path) -> None:
     """Print what a catalogue was made with, what is odd, its numbers and its files."""
     from craton.catalogue.writing import verdict
 
-    for finding in found.findings:
-        if finding.level != "info":
-            alarm = finding.level == "warning" and finding.where == "stations"
-            print(f"{'WARNING' if alarm else 'note'}: {finding.where}: {finding.text}")
+    for level, where, text in merged(f for f in found.findings if f.level != "info"):
+        print(f"{level}: {where}: {text}")
     for line in found.used:
         print(line)
     print(verdict(found))

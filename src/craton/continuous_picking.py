@@ -20,7 +20,7 @@ from craton.detection.peaks import table
 from craton.errors import ModelError
 from craton.io.picks import write_picks
 from craton.io.pieces import longest_run, read_pieces
-from craton.io.problems import Problem, need_obspy
+from craton.io.problems import Problem, merged, need_obspy
 from craton.io.waveforms import Waveforms, waveform_contents
 from craton.models.nets.picker_input import Filter, PickerInput
 from craton.models.neural_picking import NeuralPicker
@@ -28,7 +28,8 @@ from craton.models.physics import onsets
 from craton.models.picking import horizontals
 from craton.pick_calibration import PickConformal
 from craton.result import Progress
-from craton.waveforms.quality import waveform_findings
+from craton.waveforms.quality import PICKED, SEEN, waveform_findings
+from craton.waveforms.spikes import spike_samples
 from craton.waveforms.windows import windows_around
 
 BEFORE, LENGTH = 4.0, 6.0
@@ -210,9 +211,20 @@ def _signal_to_noise(picks: pd.DataFrame, stream: Any) -> NDArray[np.float64]:
 def _ratios(picks: pd.DataFrame, stream: Any, rate: float, phase: str) -> NDArray[np.float64]:
     around = picks[["network", "station", "location", "channel", "time"]]
     cut = windows_around(stream, around, before=BEFORE, seconds=LENGTH)
-    waves = onsets.bandpass(cut["waveform"].to_numpy(), rate)
-    part = waves[:, :1] if phase == "P" else horizontals(waves)
+    raw = np.array(cut["waveform"])
+    raw[np.ptp(raw, axis=2) == 0] = 0  # a channel of one value is none
+    for row in raw.reshape(-1, raw.shape[2]):
+        at = spike_samples(row)
+        row[at] = (row[at - 1] + row[at + 1]) / 2
+    waves = onsets.bandpass(raw, rate)
+    part = _vertical(waves) if phase == "P" else horizontals(waves)
     return onsets.signal_to_noise(part, np.full(len(picks), BEFORE * rate), rate)
+
+
+def _vertical(waves: NDArray[Any]) -> NDArray[Any]:
+    """Z of Z, N, E; where it is dead, the first horizontal that is not."""
+    first = waves.any(axis=2).argmax(axis=1)
+    return np.take_along_axis(waves, first[:, None, None], axis=1)
 
 
 def predict_record(
@@ -246,7 +258,7 @@ def predict_record(
 
     def streams() -> Iterator[Any]:
         for piece in read_pieces(contents):
-            found = waveform_findings(Waveforms(piece.stream, piece.problems))
+            found = waveform_findings(Waveforms(piece.stream, piece.problems), done=PICKED)
             problems.extend(Problem("warning", "record", f.text, f.where) for f in found
                             if f.level != "info")  # fmt: skip
             progress(piece.number - 1, piece.total, f"picking {piece.station}")
@@ -264,14 +276,23 @@ def predict_record(
 
 
 def _lines(problems: list[Problem]) -> list[str]:
-    """What is to be told, the same once but for its numbers, and not more than `MOST_TOLD`."""
+    """What is to be told, a line a station, the worst first, and not more than `MOST_TOLD`.
+
+    Problems of one channel that are the same but for their numbers are one; what the findings on
+    the waveforms tell is not told again as a problem of detection.
+    """
     told: dict[tuple[str, str], list[Problem]] = {}
+    missing = {p.where for p in problems if p.kind == "record" and "missing" in p.text}
     for problem in problems:
+        if problem.kind in SEEN and (problem.kind != "partial" or problem.where in missing):
+            continue
         kind = re.sub(r"\d[\d.:T-]*Z?", "#", problem.text)
         told.setdefault((problem.where, kind), []).append(problem)
-    lines = []
+    once = []
     for same in told.values():
         others = len({p.text for p in same}) - 1  # what each piece of a record says is said once
-        lines.append(f"{same[0]}" + (f" (and {others} more like it)" if others else ""))
-    more = [f"and {len(lines) - MOST_TOLD} more lines"] if len(lines) > MOST_TOLD else []
-    return lines[:MOST_TOLD] + more
+        more = f" (and {others} more like it)" if others else ""
+        once.append(same[0]._replace(text=same[0].text + more, level="warning"))
+    lines = [f"{where}: {text}" for _, where, text in merged(once)]
+    more_lines = [f"and {len(lines) - MOST_TOLD} more lines"] if len(lines) > MOST_TOLD else []
+    return lines[:MOST_TOLD] + more_lines

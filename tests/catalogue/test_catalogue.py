@@ -532,7 +532,7 @@ def test_the_command_runs_and_tells_what_was_used(craton, world, tmp_path):
     assert not left & {UNSIZED, "map.png", "map.svg", "events.csv", "events.xml", "amplitudes.csv"}
 
 
-def test_a_list_of_stations_without_elevations_is_a_warning_in_capitals(craton, world, tmp_path):
+def test_a_list_of_stations_without_elevations_is_a_warning(craton, world, tmp_path):
     rows = [f"SY,{s.code},{s.latitude},{s.longitude},{s.elevation}"
             for s in read_inventory(world.stations)[0]]  # fmt: skip
     (tmp_path / "s.csv").write_text("Network,Station,Lat,Lon,Hoehe\n" + "\n".join(rows))
@@ -540,7 +540,7 @@ def test_a_list_of_stations_without_elevations_is_a_warning_in_capitals(craton, 
     given = [f"--set=stations={tmp_path / 's.csv'}", f"--set=end={end.isoformat()}"]
     code, said = craton("catalogue", world.waveforms, "--out", tmp_path / "c", *given)
     assert code == 0, said
-    assert ("WARNING: stations: s.csv: column 'Hoehe' was not understood; no elevation: 0 m was "
+    assert ("warning: stations: s.csv: column 'Hoehe' was not understood; no elevation: 0 m was "
             f"taken for {len(rows)} stations") in said  # fmt: skip
 
 

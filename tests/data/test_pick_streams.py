@@ -28,7 +28,10 @@ def test_picks_are_sorted_and_those_of_unknown_stations_are_told():
     data = stream_of(picks(["A", "C", "B"], ["P", "P", "Sg"]), STATIONS, None, None)
     assert data["pick_station"].to_numpy().tolist() == [1, 0]
     assert data["pick_code"].to_numpy().tolist() == [1, 0]
-    assert "XX.C" in data.attrs["notes"]
+    assert data.attrs["warnings"] == (
+        "picks: 1 pick of 1 station that the list does not have, or not with coordinates: XX.C; "
+        "left out"
+    )
     assert data["elevation"].to_numpy().tolist() == [1.5, 0.0]
 
 
@@ -66,7 +69,7 @@ def test_missing_elevations_are_told_where_events_are_located(tmp_path):
     (tmp_path / "p.csv").write_text("network,station,phase,time\nXX,A,P,2020-01-01T00:00:00\n")
     (tmp_path / "s.csv").write_text("network,station,lat,lon,Hoehe\nXX,A,46,7,900\n")
     data = read_stream(Located(tmp_path / "p.csv"), str(tmp_path / "s.csv"), None)
-    assert "no elevation: 0 m was taken for 1 station" in data.attrs["notes"]
+    assert "no elevation: 0 m was taken for 1 station" in data.attrs["warnings"]
     assert "column 'Hoehe' was not understood" in data.attrs["warnings"]
 
 

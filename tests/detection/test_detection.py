@@ -148,6 +148,28 @@ def test_a_component_that_dies_does_not_take_the_others_with_it():
     np.testing.assert_allclose(seconds_of(picks), [100, 300], atol=0.03)
 
 
+def test_a_spike_is_interpolated_and_gives_no_pick():
+    """One sample, a thousand times the noise: the scores are those without it, and it is told."""
+    sound, spiky = record(200, arrivals=[100]), record(200, arrivals=[100])
+    spiky[0].data[6000] += 1e6
+    picks = detect(spiky, onset, WANTS, CAREFUL)
+    np.testing.assert_allclose(seconds_of(picks), [100], atol=0.03)
+    same(score(sound, onset, WANTS, CAREFUL), score(spiky, onset, WANTS, CAREFUL), tolerance=0.02)
+    told = [str(p) for p in picks.attrs["problems"]]
+    assert told == ["XX.AAA..HHZ: 1 spike of one sample, interpolated"]
+
+
+def test_a_pick_is_named_after_a_channel_that_is_alive():
+    """The vertical is dead until 200 s: the picks before are on a horizontal, also in a feed."""
+    stream = record(400, arrivals=[100, 300])
+    stream[0].data[:20_000] = 7.0
+    whole = detect(stream, onset, WANTS, CAREFUL)
+    assert whole["channel"].tolist() == ["HHN", "HHZ"]
+    cuts = [START + k for k in range(0, 401, 25)]
+    pieces = [stream.slice(a, b - 1e-4) for a, b in itertools.pairwise(cuts)]
+    assert detect(iter(pieces), onset, WANTS, CAREFUL).equals(whole)
+
+
 def test_several_stations_and_instruments_are_kept_apart():
     stream = record(120, arrivals=[40], station="A") + record(120, arrivals=[70], station="B")
     third = record(120, arrivals=[90], station="A", rate=50.0)

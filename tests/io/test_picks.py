@@ -184,7 +184,10 @@ def test_an_interval_that_does_not_hold_its_pick_is_named(tmp_path):
 
 def test_picks_of_unknown_stations_are_named():
     assert unknown_stations(picks(), picks()) == []
-    assert "1 picks are of 1 stations" in unknown_stations(picks(), picks()[:1])[0].text
+    assert (
+        "1 pick of 1 station that the list does not have"
+        in unknown_stations(picks(), picks()[:1])[0].text
+    )
 
 
 texts = st.one_of(

@@ -132,6 +132,46 @@ def test_a_record_without_a_sampling_rate_is_named(tmp_path):
     assert len(found.stream) == 1
 
 
+def with_rate(raw, factor, multiplier):
+    """The records with other fields of their sampling rate."""
+    raw = bytearray(raw)
+    for k in range(0, len(raw), 512):
+        raw[k + 32 : k + 36] = struct.pack(">hh", factor, multiplier)
+    return bytes(raw)
+
+
+@pytest.mark.parametrize("fields", [(-32768, -32768), (32767, 32767), (-32768, -1200)])
+def test_contents_name_a_rate_or_time_that_cannot_be_and_keep_the_other_channels(tmp_path, fields):
+    """A rate of 1e-9 or 1e9 Hz, or one that ends after the year 2200, costs its channel alone."""
+    put(tmp_path, encoded(trace(walk(900))), "a.mseed")
+    put(tmp_path, with_rate(encoded(trace(walk(900), "XX.BBB..HHZ")), *fields), "b.mseed")
+    found = waveform_contents(tmp_path)
+    assert found["station"].tolist() == ["AAA"]
+    (problem,) = found.attrs["problems"]
+    assert problem.where == "XX.BBB..HHZ" and "900 samples: has" in problem.text
+    with pytest.raises(DataError, match=r"which cannot be|outside of the years"):
+        read_waveforms(tmp_path / "b.mseed")
+
+
+@pytest.mark.parametrize("how", [{}, {"encoding": "FLOAT32"}])
+def test_a_rate_that_contradicts_the_times_of_the_records_is_named_as_such(tmp_path, how):
+    """100 Hz by the records' starts, 20000 Hz by their header: no gaps, but a wrong header."""
+    data = walk(9000).astype("f4" if how else "i4")
+    path = put(tmp_path, with_rate(encoded(trace(data), **how), 20000, 1))
+    with pytest.raises(DataError, match="header says 20000 Hz, its records follow each other at "
+                                        "100 Hz; left out"):  # fmt: skip
+        read_waveforms(path)
+    assert len(waveform_contents(path)) == 0
+    assert "20000 Hz" in waveform_contents(path).attrs["problems"][0].text
+
+
+def test_cut_outs_at_equal_distances_do_not_contradict_their_rate(tmp_path):
+    """One record of 50 samples at 100 Hz each seven minutes: gaps, and every sample is kept."""
+    raw = b"".join(encoded(trace(walk(50), at=420.0 * k)) for k in range(20))
+    found = read_waveforms(put(tmp_path, raw))
+    assert sum(t.stats.npts for t in found.stream) == 1000 and kinds(found) == ["gap"]
+
+
 def test_gap_overlap_and_clock_jump_are_told_apart(tmp_path):
     data = walk(3000)
 

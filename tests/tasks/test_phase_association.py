@@ -1,6 +1,7 @@
 """The association of picks as a task."""
 
 import types
+from pathlib import Path
 
 import pytest
 import xarray as xr
@@ -8,6 +9,8 @@ import xarray as xr
 from craton.errors import DataError
 from craton.tasks.phase_association import TASK, AssociationConfig
 
+ROOT = Path(__file__).parents[2]
+BUNDLE = ROOT / "benchmarks" / "bundles" / "phase-association" / "glass3-ceus"
 STATIONS = "network,station,latitude,longitude,elevation\nXX,AAA,46,7,0\nXX,BBB,46.1,7.1,0\n"
 PICKS = "network,station,location,channel,phase,time\nXX,AAA,,HHZ,P,2020-01-01T00:00:00Z\n"
 
@@ -41,3 +44,21 @@ def test_scores_on_a_simulated_world_are_called_so(data, known, lines):
         config=AssociationConfig(data=data), data=xr.Dataset(attrs={"catalogue": known})
     )
     assert len(TASK.cautions(result)) == lines
+
+
+def test_a_prediction_tells_once_what_picks_and_stations_it_leaves_out(craton, tmp_path):
+    """An unknown station, a blank coordinate and a pick without a time: three lines, each once."""
+    rows = [f"XX,{s},,HHZ,P,2020-01-01T00:00:0{k}Z" for k, s in enumerate("ABCDE")]
+    (tmp_path / "p.csv").write_text("\n".join([PICKS.split()[0], *rows, "XX,A,,HHZ,P,noon"]))
+    places = [f"XX,{s},46.{k},7.{k},0" for k, s in enumerate("ABC")]
+    (tmp_path / "s.csv").write_text("\n".join([STATIONS.split()[0], *places, "XX,D,,,0"]))
+    code, said = craton("predict", str(BUNDLE), "p.csv", "--set", "stations=s.csv",
+                        "--out", "events.csv")  # fmt: skip
+    assert code == 0, said
+    lines = sorted(line for line in said.splitlines() if line.startswith("warning: "))
+    assert [line for line in lines if "left out" in line] == [
+        "warning: p.csv: 1 picks have no time that can be read (first pick 6); left out",
+        "warning: picks: 2 picks of 2 stations that the list does not have, or not with "
+        "coordinates: XX.D, XX.E; left out",
+        "warning: s.csv: 1 row has no coordinates; left out: XX.D",
+    ]

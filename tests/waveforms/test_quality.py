@@ -12,24 +12,18 @@ import pytest
 
 from craton.io.waveforms import read_waveforms
 from craton.waveforms.quality import (
+    PICKED,
     clipped_samples,
     missing_components,
-    spike_samples,
     waveform_findings,
 )
+from craton.waveforms.spikes import spike_samples
 from tests.io.waveform_files import encoded, put, walk
-from tests.waveforms.worlds import noise, sine, trace
+from tests.waveforms.worlds import noise, quake, sine, trace
 
 
 def texts(*traces, stations=None) -> list[str]:
     return [f.text for f in waveform_findings(obspy.Stream(list(traces)), stations)]
-
-
-def quake(n: int = 6000) -> np.ndarray:
-    """Noise, then a sudden arrival a thousand times as large that rings away."""
-    after = np.maximum(np.arange(n) - n // 2, 0) / 100
-    wave = 1e6 * np.sin(2 * np.pi * 8 * after) * np.exp(-after / 3) * (after > 0)
-    return noise(n) + np.rint(wave)
 
 
 def test_three_sound_components_give_a_summary_and_nothing_else():
@@ -59,16 +53,6 @@ def test_each_fault_of_a_channel_is_named_and_no_other(said):
     assert found[-1].level == "warning"
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_spikes_are_found_at_their_places_and_an_onset_is_none(seed):
-    data = quake()
-    assert spike_samples(data).size == 0
-    rng = np.random.default_rng(seed)
-    places = np.sort(rng.choice(np.arange(5, 2900), 12, replace=False) // 5 * 5)
-    data[places] += rng.choice([-1, 1], 12) * 80_000
-    assert spike_samples(data).tolist() == np.unique(places).tolist()
-
-
 def test_small_whole_numbers_that_repeat_are_not_clipped():
     data = np.rint(np.random.default_rng(0).normal(0, 2, 100_000)).astype(np.int32)
     assert clipped_samples(data, data.min(), data.max()) == 0
@@ -82,6 +66,23 @@ def test_an_impossible_sampling_rate_is_an_error_and_the_rest_is_looked_at(rate)
     found = waveform_findings(obspy.Stream([bad, trace(np.zeros(300))]))
     assert [f.where for f in found if f.level == "error"] == ["XX.BAD..HHZ"]
     assert "is zero throughout" in [f.text for f in found]
+
+
+def test_what_picking_does_with_a_fault_is_said_with_it():
+    """A dead, a spiky and a clipped channel, and one that has no vertical beside it."""
+    faults = (
+        "is zero throughout",
+        "3 spikes of one sample",
+        "samples are clipped (at -1500 or 1500)",
+    )
+    waves = [trace(FAULTS[fault](noise(6000)), f"XX.AAA..HH{c}")
+             for fault, c in zip(faults, "ZNE", strict=True)]  # fmt: skip
+    said = [f.text for f in waveform_findings(obspy.Stream(waves), done=PICKED)]
+    assert [f"{fault}{how}" for fault, how in zip(
+        faults[:2], ("; left out", ", interpolated"), strict=True)] == said[1:3]  # fmt: skip
+    assert said[3].endswith("samples are clipped (at -1500 or 1500); used as they are")
+    alone = waveform_findings(obspy.Stream(waves[1:]), done=PICKED)[-1]
+    assert alone.level == "note" and alone.text.endswith("zeros stand for what is missing")
 
 
 def test_gaps_of_a_stream_in_memory_are_told():

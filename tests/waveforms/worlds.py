@@ -17,12 +17,19 @@ from obspy.core.inventory import (
 
 from tests.io.waveform_files import trace
 
-__all__ = ["inventory", "noise", "sine", "trace"]
+__all__ = ["inventory", "noise", "quake", "sine", "trace"]
 
 
 def noise(n: int, seed: int = 0, size: float = 1000.0) -> np.ndarray:
     """White noise rounded to counts."""
     return np.rint(np.random.default_rng(seed).normal(0, size, n))
+
+
+def quake(n: int = 6000) -> np.ndarray:
+    """Noise, then a sudden arrival a thousand times as large that rings away."""
+    after = np.maximum(np.arange(n) - n // 2, 0) / 100
+    wave = 1e6 * np.sin(2 * np.pi * 8 * after) * np.exp(-after / 3) * (after > 0)
+    return noise(n) + np.rint(wave)
 
 
 def sine(n: int, hertz: float, rate: float = 100.0) -> np.ndarray:

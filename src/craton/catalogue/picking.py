@@ -17,7 +17,7 @@ from craton.errors import ConfigError
 from craton.io.picks import PICK_COLUMNS
 from craton.io.waveforms import Waveforms
 from craton.provenance import sha256_file
-from craton.waveforms.quality import waveform_findings
+from craton.waveforms.quality import PICKED, SEEN, waveform_findings
 
 SAME_ONSET = np.timedelta64(300_000_000, "ns")
 """Picks of one phase at one station that are nearer than this are one."""
@@ -110,13 +110,9 @@ def pick_part(record: Record, part: Part, picker: Picker) -> Done:
     findings = _findings(waveforms, part)
     picks = picker.find(waveforms.stream)
     problems = picks.attrs.get("problems", [])
-    findings += [Finding(p.level, p.text, p.where) for p in problems if p.kind not in _SEEN]
+    findings += [Finding(p.level, p.text, p.where) for p in problems if p.kind not in SEEN]
     inside = (picks["time"] >= part.start) & (picks["time"] < part.end)
     return {"picks": picks[inside].reset_index(drop=True)[list(PICK_COLUMNS)]}, findings
-
-
-_SEEN = ("gap", "partial", "overlap", "not finite")
-"""Problems of detection that the findings on the waveforms tell as well."""
 
 
 def _findings(waveforms: Waveforms, part: Part) -> list[Finding]:
@@ -125,7 +121,7 @@ def _findings(waveforms: Waveforms, part: Part) -> list[Finding]:
 
     begin, end = (obspy.UTCDateTime(ns=int(t.astype(np.int64))) for t in part[2:])
     inside = waveforms.stream.slice(begin, end - 1e-6)
-    found = waveform_findings(Waveforms(inside, waveforms.problems))
+    found = waveform_findings(Waveforms(inside, waveforms.problems), done=PICKED)
     spans = [f for f in found if f.level == "info" and f.where == "waveforms"]
     empty = [f for f in found if "no waveform that can be used" in f.text]
     return [f for f in found if f not in spans and f not in empty]

@@ -34,9 +34,6 @@ PUBLIC: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Files of public datasets, the protocol's match in s and km, whether picks say P or S."""
 
-UNSURE = ("no elevation", "column")
-"""Kinds of problems of a list of stations that put locations off."""
-
 
 def stream_of(
     picks: pd.DataFrame, stations: pd.DataFrame, events: pd.DataFrame | None, labelled: bool | None
@@ -56,16 +53,18 @@ def stream_of(
     Returns
     -------
     xarray.Dataset
-        Dimensions `pick`, `station`, `event`; `pick_event` is -2 where not known. Its ``notes``
-        attribute says what was left out.
+        Dimensions `pick`, `station`, `event`; `pick_event` is -2 where not known. Its ``warnings``
+        attribute says line by line what was wrong or left out, ``history`` what else was found.
 
     Raises
     ------
     DataError
         If no pick is of a station in the list.
     """
-    told = [str(p) for p in stations.attrs.get("problems", []) if p.kind in UNSURE]
-    problems = told + [p.text for p in unknown_stations(picks, stations)]
+    read = [*stations.attrs.get("problems", []), *picks.attrs.get("problems", [])]
+    told = dict.fromkeys([*read, *unknown_stations(picks, stations)])
+    lines = {level: "\n".join(str(p) for p in told if p.level == level)
+             for level in ("warning", "info")}  # fmt: skip
     names = stations["network"].astype(str) + "." + stations["station"].astype(str)
     row = pd.Series(np.arange(len(stations)), index=names)
     at = row.reindex(picks["network"].astype(str) + "." + picks["station"].astype(str)).to_numpy()
@@ -101,7 +100,7 @@ def stream_of(
         coords={"time": ("pick", picks["time"].to_numpy("datetime64[ns]"))},
     )  # fmt: skip
     data.attrs.update(labelled=int(labelled), catalogue=int(events is not None),
-                      notes="; ".join(problems), warnings="\n".join(told))  # fmt: skip
+                      warnings=lines["warning"], history=lines["info"])  # fmt: skip
     return data
 
 
@@ -176,7 +175,7 @@ def stream_of_world(world: World, data: xr.Dataset, start: np.datetime64) -> xr.
     columns["pick_amplitude"] = ("pick", np.where(np.isfinite(size), size, -1.0))
     columns["event_time"] = ("event", when(events["time"]))
     made = data[stations].assign(columns).assign_coords(time=("pick", when(picks["time"])))
-    return made.assign_attrs(labelled=int(picks["code"].max() >= 0), catalogue=1, notes="")
+    return made.assign_attrs(labelled=int(picks["code"].max() >= 0), catalogue=1)
 
 
 def example_stream(table: TravelTimes, seed: int = 0, hours: float = 24.0) -> xr.Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from craton.models.nets.picker_input import Filter
+from craton.waveforms.spikes import Despiker
+
+STILL_S = 10.0
+"""Seconds after which a channel that keeps one value is taken for dead."""
 
 Piece = tuple[int, NDArray[Any]]
 """Number of the first sample, counted from 1970, and samples."""
@@ -19,7 +24,8 @@ class Conditioner:
     """Filter and resample a channel whose samples come piece by piece.
 
     What comes out does not depend on where the pieces begin. A piece that does not follow the one
-    before begins anew: nothing is carried over a gap.
+    before begins anew: nothing is carried over a gap. Spikes of one sample are interpolated before
+    a filter spreads them.
 
     Parameters
     ----------
@@ -46,6 +52,8 @@ class Conditioner:
         self.ratio, self.rate, self.level = ratio, rate, level
         self.sections = None if filter_ is None else _sections(filter_, rate)
         self.next: int | None = None
+        self.done = 0
+        self.clean, self.still = Despiker(), Still(round(STILL_S * rate))
         self.kept: NDArray[Any] | None = None
         self.state: Any = None
         p, q = ratio.numerator, ratio.denominator
@@ -64,34 +72,42 @@ class Conditioner:
         found = [] if first == self.next else self.close()
         if self.next is None:
             self._open(first, float(samples[0]))
-        x = np.subtract(samples, self.start, dtype=np.float64)
+        self.next = first + len(samples)
+        self.still.push(first, samples)
+        return found + self._conditioned(self.clean.push(samples))
+
+    def _conditioned(self, samples: NDArray[np.float64]) -> list[Piece]:
+        """Filter and resample samples that follow those before, and are free of spikes."""
+        if not len(samples):
+            return []
+        first, self.done = self.done, self.done + len(samples)
+        x = samples - self.start
         if self.sections is not None:
             x, self.state = signal.sosfilt(self.sections, x, zi=self.state)
-        self.next = first + len(samples)
         if self.ratio == 1:
-            return [*found, (first, x.astype(np.float32))]
+            return [(first, x.astype(np.float32))]
         if self.kept is None:
             # Begin on a multiple of q, where samples of the old and the new rate fall together.
             lead = self.margin + (first - self.margin) % self.ratio.denominator
             self.kept, self.kept_from = np.full(lead, x[0]), first - lead
         self.kept = np.concatenate([self.kept, x])
-        return found + self._resampled()
+        return self._resampled()
 
     def close(self) -> list[Piece]:
         """End the run of samples, give what is left of it."""
         if self.next is None:
             return []
-        found: list[Piece] = []
+        found = self._conditioned(self.clean.close())
         if self.ratio != 1 and self.kept is not None:
             last = -((-self.next * self.ratio.numerator) // self.ratio.denominator)
             self.kept = np.concatenate([self.kept, np.full(self.margin + 1, self.kept[-1])])
-            found = [(m, y[: last - m]) for m, y in self._resampled() if last > m]
+            found += [(m, y[: last - m]) for m, y in self._resampled() if last > m]
         self.next = None
         return found
 
     def _open(self, first: int, value: float) -> None:
         self.start = value if self.level else 0.0
-        self.kept = None
+        self.kept, self.done = None, first
         self.made = -((-first * self.ratio.numerator) // self.ratio.denominator)
         if self.sections is not None:
             self.state = signal.sosfilt_zi(self.sections) * (value - self.start)
@@ -112,6 +128,40 @@ class Conditioner:
         if drop > 0:
             self.kept, self.kept_from = self.kept[drop:], self.kept_from + drop
         return [(first, found)]
+
+
+class Still:
+    """Times at which a channel has kept one value, from its beginning or for `least` samples.
+
+    Examples
+    --------
+    >>> still = Still(10)
+    >>> still.push(0, np.r_[np.zeros(5), 1, 2, np.zeros(20)])
+    >>> still.at(4), still.at(6), still.at(16), still.at(17)
+    (True, False, False, True)
+    """
+
+    def __init__(self, least: int) -> None:
+        self.least, self.since, self.value = least, -(1 << 62), None
+        self.runs: deque[tuple[int, int]] = deque(maxlen=1000)
+
+    def push(self, first: int, samples: NDArray[Any]) -> None:
+        """Take samples from number `first` on."""
+        edges = first + 1 + np.flatnonzero(samples[1:] != samples[:-1])
+        if self.value is not None and samples[0] != self.value:
+            edges = np.r_[first, edges]
+        self.value = samples[-1]
+        if not len(edges):
+            return
+        edges = np.r_[self.since, edges]
+        for k in np.flatnonzero(np.diff(edges) >= self.least).tolist():
+            self.runs.append((int(edges[k]), int(edges[k + 1])))
+        self.since = int(edges[-1])
+
+    def at(self, number: int) -> bool:
+        """Whether the channel was still at a sample, by the samples up to it."""
+        runs = [*self.runs, (self.since, 1 << 62)]
+        return any(a + self.least <= number < z for a, z in runs)
 
 
 def memory(filter_: Filter | None, rate: float) -> float:

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from craton.detection.conditioning import Conditioner, memory
 from craton.detection.peaks import Peaks, Pick, table
-from craton.detection.record import BILLION, Key, Part, blocks, sample_time
+from craton.detection.record import BILLION, SLOWEST, Key, Part, blocks, sample_time
 from craton.detection.runner import Net, Runner
 from craton.detection.settings import Detection
 from craton.detection.station import Layout, Station
 from craton.errors import ConfigError
 from craton.io.problems import Problem, counted
 from craton.models.nets.picker_input import PickerInput
+from craton.waveforms.spikes import PAST, REACH
 
 Progress = Callable[[int, int, str], None]
 # First sample, component, samples, and their time after the grid in ns.
@@ -142,7 +143,9 @@ class Detector:
     @property
     def delay(self) -> float:
         """Seconds after a time, at most, whose samples its score waits for."""
-        return (self.layout.length - self.layout.front) / float(self.rate)
+        ratios = [float(r) for found in self.channels.values() for _, r in found]
+        ahead = REACH * max(ratios, default=1.0)  # samples that tell a spike
+        return (self.layout.length - self.layout.front + ahead) / float(self.rate)
 
     @property
     def context(self) -> float:
@@ -151,7 +154,8 @@ class Detector:
         A feed that is given again from so long before `settled` on goes on as if it had never been
         broken off.
         """
-        windows = (self.layout.length + self.layout.step) / float(self.rate)
+        spikes = (PAST + REACH + 1) * SLOWEST
+        windows = (self.layout.length + self.layout.step + spikes) / float(self.rate)
         return windows + memory(self.wants.filter, float(self.rate)) + RESAMPLING_S
 
     def settled(self) -> dict[Key, dict[str, int]]:
@@ -263,22 +267,34 @@ class Detector:
         return rows
 
     def _rows(self, key: Key, phase: str, picks: list[Pick]) -> list[tuple[Any, ...]]:
-        """Picks with the names of their channel; S is on a horizontal one, where there is any."""
+        """Picks with the names of their channel; S is on a horizontal one, where one is alive."""
         if not picks:
             return []
         network, name, location, band = key
         station = self.stations[key]
         seen = [c for c, e in zip(self.wants.components, station.ends, strict=True) if e > -BILLION]
-        channel = band + min(seen, key=lambda c: (c == "Z") == (phase == "S"))
-        times = [sample_time(at, self.rate) + station.offset(at) for at, _ in picks]
-        return [
-            (network, name, location, channel, phase, ns, score)
-            for ns, (_, score) in zip(times, picks, strict=True)
-        ]
+        found = []
+        for at, score in picks:
+            live = [c for c in seen if not self._still(key, c, at)] or seen
+            channel = band + min(live, key=lambda c: (c == "Z") == (phase == "S"))
+            ns = sample_time(at, self.rate) + station.offset(at)
+            found.append((network, name, location, channel, phase, ns, score))
+        return found
+
+    def _still(self, key: Key, component: str, at: int) -> bool:
+        """Whether a component has long kept one value at a sample of the net."""
+        mine = self.wants.components.index(component)
+        return all(channel.still.at(math.floor(at / ratio))
+                   for (c, ratio), channel in self.channels[key].items() if c == mine)  # fmt: skip
 
     def _tell(self, key: Key, station: Station) -> None:
         """Name what this station's record lacked."""
         where, n = ".".join(key), station.counts
+        for c, letter in enumerate(self.wants.components):
+            spikes = sum(x.clean.count for (k, _), x in self.channels[key].items() if k == c)
+            if spikes:
+                text = f"{counted(spikes, 'spike')} of one sample, interpolated"
+                self.problems.append(Problem("warning", "spike", text, where + letter))
         seconds = {k: n[k] / float(self.rate) for k in ("short samples", "late", "overlap")}
         told = {
             "gap": f"{counted(n['spans'] - 1, 'gap')} (or components that come and go); no window "

@@ -14,7 +14,7 @@ from craton.errors import DataError
 from craton.io._pick_formats import TEXTS, of_json_lines, of_pal, of_samples, text_table, to_times
 from craton.io._quakeml import QUAKEML_ENDINGS
 from craton.io.files import atomic, read_text
-from craton.io.problems import Problem
+from craton.io.problems import Problem, counted
 from craton.io.quakeml import events_of_quakeml, picks_of_quakeml, write_quakeml
 from craton.io.tables import six_digits
 
@@ -122,7 +122,7 @@ def unknown_stations(picks: pd.DataFrame, stations: pd.DataFrame) -> list[Proble
     --------
     >>> names = pd.DataFrame({"network": ["XX", "XX"], "station": ["A", "B"]})
     >>> unknown_stations(names, names[:1])[0].text
-    '1 picks are of 1 stations that are not in the list (XX.B)'
+    '1 pick of 1 station that the list does not have, or not with coordinates: XX.B; left out'
     """
     known = set(stations["network"].astype(str) + "." + stations["station"].astype(str))
     names = picks["network"].astype(str) + "." + picks["station"].astype(str)
@@ -131,7 +131,8 @@ def unknown_stations(picks: pd.DataFrame, stations: pd.DataFrame) -> list[Proble
         return []
     unique = lost.unique()
     shown = ", ".join(unique[:8]) + (", ..." if len(unique) > 8 else "")
-    text = f"{len(lost)} picks are of {len(unique)} stations that are not in the list ({shown})"
+    many = f"{counted(len(lost), 'pick')} of {counted(len(unique), 'station')}"
+    text = f"{many} that the list does not have, or not with coordinates: {shown}; left out"
     return [Problem("warning", "unknown station", text, "picks")]
 
 

@@ -16,24 +16,34 @@ RATES = (1e-6, 1e7)
 _YEARS = (np.datetime64("1900", "ns").astype(np.int64), np.datetime64("2200", "ns").astype(int))
 
 
+def impossible(rate: float, begin: int, samples: float) -> tuple[str, str] | None:
+    """Kind and words of what cannot be of a record that begins at `begin` (ns since 1970).
+
+    Examples
+    --------
+    >>> impossible(1e-9, 0, 100)
+    ('sampling rate', 'has the sampling rate 1e-09 Hz, which cannot be')
+    """
+    if not RATES[0] <= rate <= RATES[1]:
+        return "sampling rate", f"has the sampling rate {rate:g} Hz, which cannot be"
+    if not (_YEARS[0] <= begin and begin + samples / rate * 1e9 <= _YEARS[1]):
+        return "time", "has a time outside of the years 1900 to 2200"
+    return None
+
+
 def usable(traces: Iterable[Any], where: str) -> tuple[list[Any], list[Problem]]:
     """Leave out traces without samples, numbers, a possible sampling rate or a possible time."""
     kept = []
     lost: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for trace in traces:
-        rate, kind = float(trace.stats.sampling_rate), np.asarray(trace.data).dtype.kind
-        begin = int(trace.stats.starttime.ns)
-        length = trace.stats.npts / rate * 1e9 if rate else 0.0
-        if kind not in "iuf" or np.asarray(trace.data).ndim != 1 or not trace.stats.npts:
+        s, data = trace.stats, np.asarray(trace.data)
+        told = impossible(float(s.sampling_rate), int(s.starttime.ns), s.npts)
+        if data.dtype.kind not in "iuf" or data.ndim != 1 or not s.npts:
             told = ("no samples", "has no samples that are numbers")
-        elif not RATES[0] <= rate <= RATES[1]:
-            told = ("sampling rate", f"has the sampling rate {rate:g} Hz, which cannot be")
-        elif not (_YEARS[0] <= begin and begin + length <= _YEARS[1]):
-            told = ("time", "has a time outside of the years 1900 to 2200")
-        else:
+        if told is None:
             kept.append(trace)
-            continue
-        lost[trace.id, *told].append(int(trace.stats.npts))
+        else:
+            lost[trace.id, *told].append(int(s.npts))
     return kept, [
         Problem("warning", kind, f"{sum(n)} samples: {text}; left out ({where})", name)
         for (name, kind, text), n in lost.items()

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from craton.errors import DataError
-from craton.io._miniseed import may_be_miniseed, read_miniseed, scan
+from craton.io._miniseed import channels_of, may_be_miniseed, read_miniseed, scan
 from craton.io._traces import read_sac, read_slist, sac_order
 from craton.io.problems import Problem, moment, need_obspy
 from craton.io.segments import clip, join, usable
@@ -220,18 +220,9 @@ def waveform_contents(path: str | Path, select: Selection | None = None) -> pd.D
         plain = raw[:10] == b"TIMESERIES" or sac_order(raw)
         records: NDArray[Any] = np.empty(0) if plain else scan(raw, name)[0]
         if records.size:
-            sound = (records["rate"] > 0) & (records["samples"] > 0)
-            for channel in np.unique(records["id"][~sound & (records["samples"] > 0)]):
-                text = f"has the sampling rate 0 Hz, which cannot be; left out ({name})"
-                problems.append(Problem("warning", "sampling rate", text, str(channel)))
-            records = records[sound]
-            records = records[select.records(records)] if records.size else records
-            keys, which = np.unique(records[["id", "rate"]], return_inverse=True)
-            for k, (channel, rate) in enumerate(keys.tolist()):
-                own = records[which == k]
-                end = int((own["start"] + own["samples"] / rate * 1e9).max())
-                n = int(own["samples"].sum())
-                rows.append((*channel.split(".", 3), rate, int(own["start"].min()), end, n, name))
+            listed, more = channels_of(records, name, select.records)
+            rows += listed
+            problems += more
             continue
         traces, more = read_bytes(raw, name, select)
         problems += more

@@ -54,7 +54,7 @@ class LivePicks:
         self.header = picks_text(table([]), header=True)
         self.context = self.detector.context + BEFORE
         self.about = (
-            f"a pick is final at most {self.detector.delay:g} s after its time "
+            f"a pick is final at most {self.detector.delay:.3g} s after its time "
             f"(windows of {self.detector.layout.length / float(self.detector.rate):g} s, one "
             f"every {self.detector.layout.step / float(self.detector.rate):g} s)"
         )

@@ -260,8 +260,8 @@ def calibrator(target: Target) -> Calibrator:
 
 
 def checks(data: xr.Dataset, config: AssociationConfig) -> list[Finding]:
-    """Picks of unknown stations, and stations that never pick."""
-    found = [Finding("warning", data.attrs["notes"], "picks")] if data.attrs["notes"] else []
+    """Stations that never pick; what reading left out stands in the data's ``warnings``."""
+    found = []
     silent = data.sizes["station"] - len(np.unique(data["pick_station"]))
     if silent:
         text = f"{silent} of {data.sizes['station']} stations have no pick"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,15 +15,26 @@ from craton.checks import Finding
 from craton.io.problems import counted
 from craton.io.segments import RATES, join, solid
 from craton.io.waveforms import Waveforms
+from craton.waveforms.spikes import spike_samples
 
-_BLOCK = 1 << 20
-_SPIKE = 20.0
 _LEAST_CLIPPED = 6
-_AROUND = np.array([0, 1, 2, 3, 5, 6, 7, 8])
+
+
+PICKED = {
+    "not finite": "; taken for a gap", "still": "; left out", "flat": "; used as it is",
+    "spike": ", interpolated", "clipped": "; used as they are",
+    "component": "; zeros stand for what is missing",
+}  # fmt: skip
+"""What picking does with faults."""
+
+SEEN = ("gap", "partial", "overlap", "not finite", "spike")
+"""Kinds of problems of detection that findings on the waveforms tell as well."""
 
 
 def waveform_findings(
-    waveforms: Waveforms | Any, stations: pd.DataFrame | None = None
+    waveforms: Waveforms | Any,
+    stations: pd.DataFrame | None = None,
+    done: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Finding]:
     """Say what is wrong with waveforms; nothing is changed.
 
@@ -31,6 +44,8 @@ def waveform_findings(
         As read, or any stream (masks and NaN are allowed).
     stations : pandas.DataFrame, optional
         As `craton.io.stations.read_stations` gives it; then stations without coordinates are told.
+    done : mapping of str to str, optional
+        What is done with each kind of fault, to be said with it, such as `PICKED`.
 
     Returns
     -------
@@ -70,8 +85,8 @@ def waveform_findings(
     for trace in sound:
         channels[trace.id].append(trace)
     for name, rows in channels.items():
-        found += [Finding("warning", text, name) for text in _of_channel(rows)]
-    return found + _of_stations(sound, stations)
+        found += [Finding("warning", text, name) for text in _of_channel(rows, done)]
+    return found + _of_stations(sound, stations, done)
 
 
 def _span(traces: list[Any]) -> Finding:
@@ -82,28 +97,34 @@ def _span(traces: list[Any]) -> Finding:
     return Finding("info", text, "waveforms")
 
 
-def _of_channel(rows: list[Any]) -> list[str]:
+def _of_channel(rows: list[Any], done: Mapping[str, str]) -> list[str]:
     """Sentences on one channel; samples are looked at in blocks, so memory stays flat."""
+
+    def tell(kind: str, text: str) -> None:
+        told.append(text + done.get(kind, ""))
+
     lost = sum(_unusable(np.ma.getdata(t.data)) for t in rows)
-    total, told = sum(t.stats.npts for t in rows), []
+    told: list[str] = []
+    total = sum(t.stats.npts for t in rows)
     if lost:
-        told.append(f"{lost} samples ({100 * lost / total:.2g} %) are not finite")
+        tell("not finite", f"{lost} samples ({100 * lost / total:.2g} %) are not finite")
     parts = [(t.data, float(t.stats.sampling_rate)) for t in solid(rows)]
     if not parts:
         return [*told, "has no sample that is a number"]
     low = min(d.min() for d, _ in parts)
     high = max(d.max() for d, _ in parts)
     if low == high:
-        return [*told, "is zero throughout" if low == 0 else f"is {low:g} throughout"]
+        tell("still", "is zero throughout" if low == 0 else f"is {low:g} throughout")
+        return told
     flat = max(_longest_run(d) / rate for d, rate in parts)
     if flat >= 1.0:
-        told.append(f"keeps one value for {flat:.1f} s: was the channel dead?")
+        tell("flat", f"keeps one value for {flat:.1f} s (was the channel dead?)")
     spikes = sum(spike_samples(d).size for d, _ in parts)
     if spikes:
-        told.append(f"{counted(spikes, 'spike')} of one sample")
+        tell("spike", f"{counted(spikes, 'spike')} of one sample")
     clipped = sum(clipped_samples(d, low, high) for d, _ in parts)
     if clipped:
-        told.append(f"{clipped} samples are clipped (at {low:g} or {high:g})")
+        tell("clipped", f"{clipped} samples are clipped (at {low:g} or {high:g})")
     return told
 
 
@@ -116,38 +137,6 @@ def _longest_run(data: NDArray[Any]) -> int:
     same = np.r_[False, data[1:] == data[:-1], False]
     edges = np.flatnonzero(same[1:] != same[:-1])
     return 1 + int((edges[1::2] - edges[::2]).max(initial=0))
-
-
-def spike_samples(data: NDArray[Any]) -> NDArray[np.int64]:
-    """Samples that jump off and back while their neighbours agree with each other.
-
-    Parameters
-    ----------
-    data : array
-        One segment.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        A sample is a spike if it is off the mean of its neighbours by 20 robust standard
-        deviations of that quantity, and by five times the range of the eight samples around it.
-
-    Examples
-    --------
-    >>> data = np.random.default_rng(0).normal(size=1000)
-    >>> data[500] += 100
-    >>> spike_samples(data).tolist()
-    [500]
-    """
-    found, least = [], 10.0 if data.dtype.kind in "iu" else 0.0  # a few counts are no spike
-    for a in range(0, max(len(data) - 8, 0), _BLOCK):
-        x = data[a : a + _BLOCK + 8].astype(np.float64)
-        off = x[4:-4] - (x[3:-5] + x[5:-3]) / 2
-        scale = 1.4826 * np.median(np.abs(off - np.median(off)))
-        bad = np.flatnonzero(np.abs(off) > max(_SPIKE * scale, least))
-        around = x[bad[:, None] + _AROUND]
-        found.append(bad[np.abs(off[bad]) > 5 * np.ptp(around, axis=1)] + a + 4)
-    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
 def clipped_samples(data: NDArray[Any], low: float, high: float) -> int:
@@ -175,7 +164,9 @@ def clipped_samples(data: NDArray[Any], low: float, high: float) -> int:
     return total if total >= _LEAST_CLIPPED else 0
 
 
-def _of_stations(traces: list[Any], stations: pd.DataFrame | None) -> list[Finding]:
+def _of_stations(
+    traces: list[Any], stations: pd.DataFrame | None, done: Mapping[str, str]
+) -> list[Finding]:
     """Missing components, mixed sampling rates, missing coordinates."""
     letters: dict[str, set[str]] = defaultdict(set)
     rates: dict[str, set[float]] = defaultdict(set)
@@ -187,7 +178,8 @@ def _of_stations(traces: list[Any], stations: pd.DataFrame | None) -> list[Findi
         missing = missing_components(there)
         if missing:
             text = f"has only {', '.join(sorted(there))}: {missing} missing"
-            found.append(Finding("info", text, name))
+            level: Literal["note", "info"] = "note" if done else "info"
+            found.append(Finding(level, text + done.get("component", ""), name))
         if len(rates[name]) > 1:
             text = f"mixed sampling rates: {', '.join(f'{r:g}' for r in sorted(rates[name]))} Hz"
             found.append(Finding("warning", text, name))
