@@ -30,14 +30,29 @@ def predicted_of(samples, seconds, chance=0.9):
     return pick_prediction(samples, seconds, np.full((n, 2), chance), np.zeros((n, 2)))
 
 
-def test_picks_that_never_move_are_named_a_leak_and_crops_are_not():
-    """The raw windows are flagged with the place; the same windows cropped at random are not."""
+def test_picks_that_never_move_in_the_windows_used_are_warned_of_as_a_leak():
+    """Raw windows whose P lies at 30 s are flagged with the place, phase by phase."""
     data = windows()
-    raw = picking.picking_findings(data, "data")
-    leaks = [f for f in raw if f.level == "warning" and "leak" in f.text]
-    assert len(leaks) == 2 and "30 s in 20 of 20" in leaks[0].text
-    cropped = picking.cropped(data, 60.0, 1.0, 0)
-    assert not [f for f in picking.picking_findings(cropped, "data") if f.level == "warning"]
+    found = picking.position_findings(data, data, "data")
+    assert [f.level for f in found] == ["warning", "warning"]
+    assert "30 s in 20 of 20" in found[0].text and "leak" in found[0].text
+
+
+def test_a_leak_that_the_crop_removes_is_noted_for_the_files_as_they_are():
+    """The files are named a leak, with the crop that takes it away; no warning is left."""
+    data = windows()
+    found = picking.position_findings(data, picking.cropped(data, 60.0, 1.0, 0), "data")
+    assert [f.level for f in found] == ["note", "note"]
+    assert "30 s in 20 of 20" in found[0].text
+    assert found[0].text.endswith("in the files as they are; the crop of 60 s removes it")
+
+
+def test_picks_that_move_are_no_finding():
+    """P spread over the windows, cut or not."""
+    data = windows()
+    data["arrival"][:, 0] = np.linspace(5.0, 80.0, 20)
+    data["arrival"][:, 1] = np.linspace(7.0, 85.0, 20)
+    assert not picking.position_findings(data, data, "data")
 
 
 def test_a_crop_moves_picks_and_start_with_the_samples():

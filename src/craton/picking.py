@@ -164,7 +164,7 @@ def with_noise(
 
 
 def picking_findings(data: xr.Dataset, where: str) -> list[Finding]:
-    """What a careful colleague would say of the windows: how many, dead, clipped, cut how."""
+    """What a careful colleague would say of the windows: how many, dead, clipped."""
     arrival = data["arrival"].to_numpy()
     quiet = np.char.endswith(data["name"].to_numpy().astype(str), NOISE)
     known = np.isfinite(arrival[~quiet])
@@ -188,14 +188,34 @@ def picking_findings(data: xr.Dataset, where: str) -> list[Finding]:
     ):  # fmt: skip
         if count:
             found.append(Finding("info", f"{count} windows {text}", "windows"))
-    extent = data.sizes["time"] / float(data.attrs["sampling_rate"])
-    for i, phase in enumerate(PHASES):
-        at = arrival[~quiet, i]
-        constant = check_positions(at[np.isfinite(at)], extent, 0.1, phase, "s")
-        if constant is not None:
-            fix = "; cut the windows at random before training or scoring (--set crop=60)"
-            found.append(Finding(constant.level, constant.text + fix, where))
     return found
+
+
+def position_findings(whole: xr.Dataset, used: xr.Dataset, where: str) -> list[Finding]:
+    """Phases at the same place in all windows: a warning where it is so in those used.
+
+    Where it is so in the windows as they are but not in the crops used, a note says that the crop
+    removed it: other uses of these files have the leak.
+    """
+    found = []
+    for phase in PHASES:
+        raw, left = _constant(whole, phase), _constant(used, phase)
+        if left is not None:
+            fix = "; cut the windows at random before training or scoring (--set crop=60)"
+            found.append(Finding("warning", left.text + fix, where))
+        elif raw is not None:
+            length = used.sizes["time"] / float(used.attrs["sampling_rate"])
+            text = f"{raw.text}, in the files as they are; the crop of {length:g} s removes it"
+            found.append(Finding("note", text, where))
+    return found
+
+
+def _constant(data: xr.Dataset, phase: str) -> Finding | None:
+    """What tells that a phase does not move."""
+    quiet = np.char.endswith(data["name"].to_numpy().astype(str), NOISE)
+    at = data["arrival"].to_numpy()[~quiet, PHASES.index(phase)]
+    extent = data.sizes["time"] / float(data.attrs["sampling_rate"])
+    return check_positions(at[np.isfinite(at)], extent, 0.1, phase, "s")
 
 
 def _clipped(waves: NDArray[Any]) -> NDArray[np.bool_]:

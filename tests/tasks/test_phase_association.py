@@ -1,6 +1,7 @@
 """The association of picks as a task."""
 
 import types
+import warnings
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,29 @@ def test_a_prediction_tells_once_what_picks_and_stations_it_leaves_out(craton, t
         "coordinates: XX.D, XX.E; left out",
         "warning: s.csv: 1 row has no coordinates; left out: XX.D",
     ]
+
+
+@pytest.mark.parametrize(("trained", "labelled", "words"), [
+    (("XX.AAA", "XX.BBB"), False, ()),
+    (("YY.AAA",), False, ("none of the 1 stations",)),
+    (("XX.AAA",), True, ("do not tell P from S",)),
+    (("YY.AAA",), True, ("none of the 1 stations", "do not tell P from S")),
+    (None, None, ()),
+])  # fmt: skip
+def test_a_bundle_says_where_its_probabilities_do_not_hold(config, trained, labelled, words):
+    """Stations it never saw, and picks with or without phases; old bundles do not know."""
+    config = config.model_copy(update={"trained_stations": trained, "trained_labelled": labelled})
+    data = TASK.load(config)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        TASK.samples(data, config, True)
+    assert len(told) == len(words)
+    for line, said in zip(told, words, strict=True):
+        assert said in str(line.message) and "not calibrated here" in str(line.message)
+
+
+def test_a_run_pins_the_stations_and_the_kind_of_picks_it_learnt_from(config):
+    """Both stations of the list, whether they pick or not."""
+    pinned = TASK.resolve(TASK.load(config), config)
+    assert pinned.trained_stations == ("XX.AAA", "XX.BBB")
+    assert pinned.trained_labelled is False

@@ -39,6 +39,16 @@ def test_whole_windows_are_given_to_predict():
     assert samples.inputs()["sequence"].shape == data["waveform"].shape
 
 
+def test_the_default_crop_does_not_hide_that_files_were_cut_around_the_answer():
+    """The task's checks look at the windows before the crop as well."""
+    task = find_task("phase-picking")
+    data = task.load(task.config())
+    data["arrival"][:, 0] = 8.0
+    for crop, level in ((10.0, "note"), (0.0, "warning")):
+        told = [f for f in task.checks(data, task.config(crop=crop)) if "P lies within" in f.text]
+        assert [f.level for f in told] == [level]
+
+
 @pytest.mark.realdata
 @pytest.mark.skipif("CRATON_DATA_DIR" not in os.environ, reason="CRATON_DATA_DIR is not set")
 def test_energy_finds_the_picks_of_northern_california_and_raw_windows_are_a_leak():
@@ -50,6 +60,7 @@ def test_energy_finds_the_picks_of_northern_california_and_raw_windows_are_a_lea
     assert result.score("sta-lta-aic", "hit_0.1s_S").score >= 0.40
     assert result.score("constant", "hit_0.1s_P").score < 0.1
     assert 0.85 <= result.score("sta-lta-aic", "coverage_90_P").score <= 0.95
+    assert any("30 s in 112 of 112" in f.text and f.level == "note" for f in result.findings)
     raw = run(RunConfig.of("phase-picking", {**few, "crop": 0}))
     assert raw.score("constant", "hit_0.1s_P").score == 1.0
     assert any("a leak" in f.text and f.level == "warning" for f in raw.findings)

@@ -8,6 +8,7 @@ interrupt.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -180,7 +181,12 @@ def _made(
     keys = ["network", "station"]
     known = pd.MultiIndex.from_frame(stations[keys])
     placed = pd.MultiIndex.from_frame(picks[keys]).isin(known)
-    events, mine = associated(picks[placed].reset_index(drop=True), stations, associator, config)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        own = picks[placed].reset_index(drop=True)
+        events, mine = associated(own, stations, associator, config)
+    findings += [Finding("warning", str(w.message), "associator") for w in caught
+                 if w.category is UserWarning]  # fmt: skip
     picks = pd.concat([mine, unowned(picks[~placed])], ignore_index=True)
     picks = picks.sort_values("time", kind="stable").reset_index(drop=True)
     used.append(f"events: {associator.name}, travel times of {associator.table.name}")

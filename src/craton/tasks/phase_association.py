@@ -8,6 +8,7 @@ the probability is calibrated on that world; a catalogue, where there is one, se
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +86,8 @@ class AssociationConfig(Config):
     seed: int = 0
     test_from: str | None = pinned(None)
     calibrate_from: str | None = pinned(None)
+    trained_stations: tuple[str, ...] | None = pinned(None)
+    trained_labelled: bool | None = pinned(None)
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,10 @@ def load(config: AssociationConfig) -> xr.Dataset:
 
 
 def resolve(data: xr.Dataset, config: AssociationConfig) -> AssociationConfig:
-    """Pin where the list of stations is, and what counts as a match."""
+    """Pin the stations learnt from, where their list is, and what counts as a match."""
+    learnt = {"trained_stations": tuple(_names(data)),
+              "trained_labelled": bool(data.attrs["labelled"])}  # fmt: skip
+    config = config.model_copy(update=learnt)
     if config.data is None:
         return config
     found = locate(config.data)
@@ -172,10 +178,50 @@ def resolve(data: xr.Dataset, config: AssociationConfig) -> AssociationConfig:
     return config.model_copy(update={**match, "stations": stations})
 
 
+def _names(data: xr.Dataset) -> NDArray[np.str_]:
+    """Stations as ``NETWORK.STATION``."""
+    pairs = zip(data["network"].to_numpy(), data["name"].to_numpy(), strict=True)
+    return np.array([f"{network}.{name}" for network, name in pairs])
+
+
+def strange(data: xr.Dataset, config: AssociationConfig) -> list[str]:
+    """What of these picks the bundle never saw, so that its probabilities do not hold for them.
+
+    Most stations with picks are none of those trained on, or the picks say P and S where those
+    trained on did not, or the other way round.
+    """
+    if config.trained_stations is None:
+        return []
+    here, found = _names(data)[np.unique(data["pick_station"])], []
+    known = int(np.isin(here, config.trained_stations).sum())
+    if known < len(here) / 2:
+        share = f"only {known}" if known else "none"
+        found.append(
+            f"{share} of the {len(here)} stations with picks {'are' if known > 1 else 'is'} among "
+            f"the {len(config.trained_stations)} that the bundle was trained on"
+        )
+    labelled = bool(data.attrs["labelled"])
+    if labelled != config.trained_labelled:
+        words = ("do not tell P from S", "tell P from S")
+        found.append(
+            f"these picks {words[labelled]}, those that the bundle was trained on "
+            f"{'do' if not labelled else 'do not'}"
+        )
+    end = (
+        f": its probabilities are not calibrated here, and events below "
+        f"{config.least_probability:g} are left out; craton run phase-association on these picks "
+        "makes a bundle for them"
+    )
+    return [text + end for text in found]
+
+
 def samples(data: xr.Dataset, config: AssociationConfig, future: bool) -> Samples:
     """Windows; to learn, real picks are preceded by those of a synthetic world."""
     start = None
-    if config.data is not None and not future:
+    if future:
+        for line in strange(data, config):
+            warnings.warn(line, stacklevel=2)
+    elif config.data is not None:
         data, start = with_world(data, config)
     time = seconds(data["time"])
     # an event comes before its first pick

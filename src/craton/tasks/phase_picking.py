@@ -48,7 +48,8 @@ class PickConfig(Config):
         Samples a second; other waveforms are resampled (npz files must have it).
     crop : float
         Seconds that each window is cut to at a place drawn by chance; 0 leaves windows as they
-        are, and the report then tells whether they were cut around the answer.
+        are. The report tells whether the files were cut around the answer, and whether the crop
+        removed that.
     margin : float
         Seconds that a pick keeps from the edges of a crop.
     noise : bool
@@ -98,7 +99,9 @@ def accept(data: xr.Dataset, config: PickConfig) -> xr.Dataset:
 
 def checks(data: xr.Dataset, config: PickConfig) -> list[Finding]:
     """How many windows and picks, dead and clipped components, picks that never move."""
-    return picking.picking_findings(_cut(data, config), config.data or "example")
+    where, used = config.data or "example", _cut(data, config)
+    found = picking.picking_findings(used, where)
+    return found + picking.position_findings(data, used, where)
 
 
 def _cut(data: xr.Dataset, config: PickConfig) -> xr.Dataset:
