@@ -94,7 +94,7 @@ def test_each_pick_gets_an_interval_that_follows_its_signal_to_noise_ratio():
 def bundle(model):
     """What is loaded of a bundle with this model."""
     calibrator = PickConformal().fit(*world(500, 0, there=0.5))
-    config = SimpleNamespace(band=BAND, rate=100.0, threshold=0.02)
+    config = SimpleNamespace(band=BAND, rate=100.0, threshold=0.02, steps=(), inventory=None)
     return SimpleNamespace(
         fitted=SimpleNamespace(model=model, calibrator=calibrator, name="resnet"), config=config
     )
