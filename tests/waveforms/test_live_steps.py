@@ -7,6 +7,7 @@ import obspy
 import pytest
 
 from craton.errors import ConfigError
+from craton.io.segments import part
 from craton.waveforms.live_steps import LiveSteps
 from craton.waveforms.processing import Processing
 from craton.waveforms.steps import Bandpass, Detrend, RemoveSensitivity, Rotate, apply_steps
@@ -19,9 +20,7 @@ def packets(whole, lengths=(37, 512, 101)):
     at, k = 0, 0
     while at < whole.stats.npts:
         n = lengths[k % len(lengths)]
-        part = obspy.Trace(whole.data[at : at + n], whole.stats.copy())
-        part.stats.starttime = whole.stats.starttime + at / whole.stats.sampling_rate
-        yield obspy.Stream([part])
+        yield obspy.Stream([part(whole, at, min(at + n, whole.stats.npts))])
         at, k = at + n, k + 1
 
 

@@ -127,6 +127,8 @@ class HourlySteps:
         -------
         obspy.Stream
         """
+        import obspy
+
         groups: dict[str, list[Any]] = defaultdict(list)
         for trace in stream:
             groups[trace.id[:-1]].append(trace)
@@ -137,7 +139,7 @@ class HourlySteps:
             if name not in self.instruments:
                 self.instruments[name] = _Instrument(self)
             found += self.instruments[name].take(traces)
-        return type(stream)(found)
+        return obspy.Stream(found)
 
     def finish(self) -> Any:
         """End all records; give the rest."""

@@ -92,20 +92,31 @@ def read_pick_windows(
         data = processing.windows(seisbench_windows(path, rate, problems), problems)
         return _told(data, problems)
     else:
-        file = _picks_of(path, picks)
-        table = None if file is None else read_picks(file)
-        waves = read_waveforms(path)
-        problems += [Problem("info" if f.level == "info" else "warning", "record", f.text, f.where)
-                     for f in waveform_findings(waves) if f.where != str(file)]  # fmt: skip
-        stream = processing.files(waves.stream, problems)
-        if table is None:
-            rows = cut_continuous(stream, rate, length, problems)
-        else:
-            rows = cut_around(stream, table, rate, problems)
+        rows = _cut_rows(path, picks, rate, length, processing, problems)
     data = windows_of(rows, rate, problems, str(path))
     if first is None:
         return data.assign_attrs(steps=processing.text) if processing.steps else data
     return _told(processing.windows(data, problems), problems)
+
+
+def _cut_rows(
+    path: Path, picks: str | Path | None, rate: float, length: float, processing: Processing,
+    problems: list[Problem],
+) -> list[Row]:  # fmt: skip
+    """Windows around the picks of a table, or one after the other, of waveforms that run on."""
+    file = _picks_of(path, picks)
+    table = None if file is None else read_picks(file)
+    waves = read_waveforms(path)
+    problems += [Problem("info" if f.level == "info" else "warning", "record", f.text, f.where)
+                 for f in waveform_findings(waves) if f.where != str(file)]  # fmt: skip
+    stream = processing.files(waves.stream, problems)
+    if not len(stream) and len(waves.stream):
+        told = "; ".join(str(p) for p in problems if p.kind == "step")
+        raise DataError(f"no waveform is left after the steps ({told[:200]})", where=str(path),
+                        fix="see that the steps can be done on these channels")  # fmt: skip
+    if table is None:
+        return cut_continuous(stream, rate, length, problems)
+    return cut_around(stream, table, rate, problems)
 
 
 def holds_windows(path: str | Path) -> bool:

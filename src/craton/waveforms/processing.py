@@ -66,8 +66,8 @@ class Processing:
                         f"the step '{step.step}' needs station data, and none are named",
                         where="settings", fix="name a StationXML with --set inventory=FILE.xml",
                     )  # fmt: skip
-        known = steps and inventory is not None
-        return cls(tuple(steps), read_inventory(inventory) if known and inventory else None)
+            return cls(tuple(steps))
+        return cls(tuple(steps), read_inventory(inventory) if steps else None)
 
     @property
     def text(self) -> str:
@@ -129,10 +129,13 @@ class Processing:
         if not self.steps or data.attrs.get("steps") == self.text:
             return data
         rate = float(data.attrs["sampling_rate"])
-        texts = {k: data[k].to_numpy().astype(str)
+        n = data.sizes["window"]
+        texts = {k: data[k].to_numpy().astype(str) if k in data else np.full(n, "")
                  for k in ("network", "station", "location", "instrument")}  # fmt: skip
-        start = np.nan_to_num(data["start"].to_numpy().astype("datetime64[ns]").astype("int64"))
-        start = np.maximum(start, 0)
+        start = np.zeros(n, np.int64)  # where the time is not known
+        if "start" in data:
+            known = data["start"].to_numpy().astype("datetime64[ns]").astype(np.int64)
+            start = np.maximum(known, 0)
 
         def each(row: int, waves: NDArray[Any]) -> NDArray[Any]:
             names = {k: str(v[row]) for k, v in texts.items()}
@@ -140,7 +143,7 @@ class Processing:
 
         made = processed(data["waveform"], each, self.text)
         if "on_disk" in made.attrs:
-            rows = np.linspace(0, len(start) - 1, min(len(start), LOOKED_AT)).astype(np.int64)
+            rows = np.linspace(0, n - 1, min(n, LOOKED_AT)).astype(np.int64)
             made.isel(window=rows).to_numpy()
         return data.assign(waveform=made).assign_attrs(steps=self.text)
 
