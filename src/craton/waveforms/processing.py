@@ -155,7 +155,7 @@ class Processing:
         obspy = need_obspy()
         last = int(np.flatnonzero(waves.any(axis=0)).max(initial=-1)) + 1
         band = names["instrument"][:2]
-        header = {k: names[k] for k in ("network", "station", "location")}
+        header: dict[str, Any] = {k: names[k] for k in ("network", "station", "location")}
         header |= {"starttime": obspy.UTCDateTime(ns=start), "sampling_rate": rate}
         traces = [
             obspy.Trace(wave[:last].astype(np.float64), {**header, "channel": f"{band}{letter}"})

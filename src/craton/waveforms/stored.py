@@ -82,7 +82,8 @@ class _Cuts(_Windows):
 
 class _Processed(_Windows):
     def __init__(self, source: xr.Variable, each: Each) -> None:
-        super().__init__(source.shape)
+        windows, components, samples = source.shape
+        super().__init__((windows, components, samples))
         self.source, self.each = source, each
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
