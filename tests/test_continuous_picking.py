@@ -21,7 +21,7 @@ from craton.continuous_picking import (
 )
 from craton.data.seismograms import example_windows
 from craton.detection import Detection, detect
-from craton.errors import ModelError
+from craton.errors import ConfigError, ModelError
 from craton.io.picks import read_picks
 from craton.io.pieces import read_pieces
 from craton.io.problems import Problem
@@ -30,6 +30,7 @@ from craton.models.neural_picking import PickResNet
 from craton.models.picking import EnergyPicker
 from craton.pick_calibration import PickConformal
 from craton.samples import Samples, make_index
+from craton.waveforms.steps import Bandpass, Detrend, Normalise
 from tests.test_pick_calibration import world
 
 BAND = (1.0, 45.0)
@@ -95,7 +96,7 @@ def test_each_pick_gets_an_interval_that_follows_its_signal_to_noise_ratio():
 def bundle(model):
     """What is loaded of a bundle with this model."""
     calibrator = PickConformal().fit(*world(500, 0, there=0.5))
-    config = SimpleNamespace(band=BAND, rate=100.0, threshold=0.02)
+    config = SimpleNamespace(band=BAND, rate=100.0, threshold=0.02, steps=(), inventory=None)
     return SimpleNamespace(
         fitted=SimpleNamespace(model=model, calibrator=calibrator, name="resnet"), config=config
     )
@@ -166,6 +167,42 @@ def test_signal_to_noise_is_measured_on_a_channel_that_is_alive():
     stream[1].data[2850] += 10**7
     np.testing.assert_allclose(_signal_to_noise(alive, stream), expected, atol=0.5)
     assert expected[0] > 10
+
+
+STEPS = (Detrend(), Bandpass(low=2.0, high=15.0, corners=2))
+
+
+def test_the_steps_of_a_bundle_are_those_that_obspy_does_by_hand(picker):
+    """On a raw record with steps the picks are those without on a record filtered before."""
+    stream = quake("AAA", "ZNE")
+    by_hand = stream.copy()
+    for trace in by_hand:
+        trace.data = trace.data.astype(float)
+    by_hand.detrend("demean").filter("bandpass", freqmin=2.0, freqmax=15.0, corners=2,
+                                     zerophase=True)  # fmt: skip
+    raw, loaded = bundle(picker[0]), bundle(picker[0])
+    loaded.config.steps = STEPS
+    begin, end = (pd.Timestamp(t.datetime) for t in (stream[0].stats.starttime + 60,
+                                                     stream[0].stats.endtime - 60))  # fmt: skip
+    found, expected = (p[(p["time"] > begin) & (p["time"] < end)] for p in (
+        pick_continuous(loaded, stream), pick_continuous(raw, by_hand)))  # fmt: skip
+    near(found, expected)
+
+
+def test_steps_on_a_record_in_pieces_give_the_picks_of_the_whole(picker, archive):
+    """Across midnight, gaps and pieces, for one and three components and three sampling rates."""
+    folder, stream = archive
+    loaded = bundle(picker[0])
+    loaded.config.steps = STEPS
+    pieces = (p.stream for p in read_pieces(waveform_contents(folder), 1))
+    near(pick_continuous(loaded, stream), pick_continuous(loaded, pieces))
+
+
+def test_a_step_that_needs_the_whole_record_is_refused_before_it_is_read(picker):
+    loaded = bundle(picker[0])
+    loaded.config.steps = (Normalise(),)
+    with pytest.raises(ConfigError, match="'normalise' needs the whole record"):
+        pick_continuous(loaded, iter(()))
 
 
 def test_what_each_piece_of_a_record_has_is_told_once():

@@ -123,6 +123,8 @@ def example(annotation: Any, name: str = "") -> str:
     if name == "issue" or name.endswith(("_from", "_until")):
         return "2015-12-31"
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if name == "steps" and origin is tuple:
+        return "[{step: detrend}, {step: bandpass, low: 1.0, high: 20.0}]"
     if origin is Literal:
         return "|".join(map(str, args))
     if origin is typing.Annotated:

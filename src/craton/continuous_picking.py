@@ -28,6 +28,7 @@ from craton.models.physics import onsets
 from craton.models.picking import horizontals
 from craton.pick_calibration import PickConformal
 from craton.result import Progress
+from craton.waveforms.processing import Processing
 from craton.waveforms.quality import PICKED, SEEN, waveform_findings
 from craton.waveforms.spikes import spike_samples
 from craton.waveforms.windows import windows_around
@@ -99,6 +100,8 @@ def pick_continuous(loaded: Any, stream: Any, settings: Detection | None = None)
     ------
     ModelError
         If the bundle holds no neural picker.
+    ConfigError
+        If one of its steps cannot be done on a record that runs on.
     """
     obspy = need_obspy()
     problems: list[Problem] = []
@@ -125,7 +128,8 @@ def pick_each(
     net = detector_net(model, config.band, config.rate)
     detector = Detector(net, None, settings or Detection(threshold=0.1))
     kept = need_obspy().Stream()
-    for stream in streams:
+    processing = Processing.of(config.steps, config.inventory)
+    for stream in processing.record(streams, problems):
         found = [f for f in detector.feed(stream) if len(f)]
         pool = kept + stream
         del stream  # or it would lie in memory beside the next

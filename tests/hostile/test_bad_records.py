@@ -31,7 +31,7 @@ def bundle():
     model = PickResNet(epochs=1, pretrain=[], crop=10.0, hidden=8, depth=1).fit(samples)
     calibrator = PickConformal().fit(*world(200, 0, there=0.5))
     fitted = SimpleNamespace(model=model, calibrator=calibrator, name="resnet")
-    config = SimpleNamespace(band=(1.0, 20.0), rate=RATE, threshold=1e-3)
+    config = SimpleNamespace(band=(1.0, 20.0), rate=RATE, threshold=1e-3, steps=(), inventory=None)
     return SimpleNamespace(fitted=fitted, config=config)
 
 

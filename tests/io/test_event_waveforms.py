@@ -65,6 +65,22 @@ def test_without_a_table_each_file_is_an_event(tmp_path):
     assert np.abs(found["waveform"][0, 0]).max() == 1 and not found["waveform"][0, 1].any()
 
 
+def test_a_stream_is_processed_before_its_record_is_made(tmp_path):
+    """And a folder of which nothing is left says so, and no file is called missing."""
+    write(tmp_path / "a.mseed", wave(100.0), 100.0)
+    (tmp_path / "t.csv").write_text("file,event,label\na.mseed,E1,x\n")
+
+    def turned(stream):
+        for trace in stream:
+            trace.data = -trace.data
+        return stream
+
+    plain, found = (read_event_waveforms(tmp_path, Cut(), process=p) for p in (None, turned))
+    np.testing.assert_allclose(found["waveform"], -plain["waveform"], atol=1e-6)
+    with pytest.raises(DataError, match="no waveform is left after the steps"):
+        read_event_waveforms(tmp_path, Cut(), process=lambda stream: stream[:0])
+
+
 def test_a_file_that_the_table_names_and_that_is_not_there_is_named(tmp_path):
     """No event is dropped in silence."""
     write(tmp_path / "a.mseed", wave(100.0), 100.0)

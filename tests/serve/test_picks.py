@@ -139,6 +139,20 @@ def test_a_bundle_without_a_neural_picker_says_so(world):
         picker_on_feed(dataclasses.replace(loaded, fitted=other), {})
 
 
+def test_the_steps_of_a_bundle_are_done_on_a_feed_as_on_files():
+    """The same picks, and not those of the raw record; what looks ahead is refused."""
+    stream, step = record(), {"step": "bandpass", "low": 6.0, "high": 12.0, "zero_phase": False}
+    loaded = load(BUNDLE, settings={"steps": [step]})
+    offline = rows_of(pick_continuous(loaded, stream))
+    picker = picker_on_feed(loaded, {})
+    found = [row for row, _ in fed(picker, stream, length=7.3)] + rows_of(picker.finish())
+    assert sorted(found, key=lambda r: (r[5], r[4])) == sorted(offline, key=lambda r: (r[5], r[4]))
+    assert offline != rows_of(pick_continuous(load(BUNDLE), stream))
+    assert picker.context > picker_on_feed(load(BUNDLE), {}).context
+    with pytest.raises(ConfigError, match="a live feed cannot do the step 'detrend'"):
+        picker_on_feed(load(BUNDLE, settings={"steps": [{"step": "detrend"}]}), {})
+
+
 def test_a_net_without_intervals_streams_its_picks_as_they_are():
     """As a PhaseNet from elsewhere."""
 

@@ -1,5 +1,6 @@
 """Event types from tables in memory, miniSEED of one's own, and the icequakes of Alaska."""
 
+import json
 import os
 
 import numpy as np
@@ -60,8 +61,11 @@ def test_a_folder_of_miniseed_with_a_table_is_learnt(tmp_path):
         obspy.Trace(wave, header).write(str(tmp_path / f"{i}.mseed"), format="MSEED")
         rows.append((f"{i}.mseed", f"E{event}", data["label"].to_numpy()[event]))
     pd.DataFrame(rows, columns=["file", "event", "label"]).to_csv(tmp_path / "l.csv", index=False)
-    settings = {**FEW, "data": str(tmp_path)}
-    result = run(RunConfig.of("event-classification", settings), None)
+    steps = [{"step": "detrend"}, {"step": "taper", "seconds": 2.0}]
+    settings = {**FEW, "data": str(tmp_path), "steps": steps}
+    result = run(RunConfig.of("event-classification", settings), tmp_path / "run")
+    kept = json.loads((tmp_path / "run" / "bundle" / "manifest.json").read_text())["settings"]
+    assert kept["steps"] == [{"step": "detrend", "how": "constant"}, steps[1]]
     assert len(result.test) == 72 and result.config.kind == "waveforms"
     assert result.score("extra-trees", "balanced_accuracy").score > 0.45
 
@@ -70,6 +74,13 @@ def test_a_dataset_that_names_no_events_is_refused():
     """With what was expected."""
     with pytest.raises(DataError, match="event"):
         run(RunConfig.of("event-classification", FEW), None, data=pd.DataFrame({"a": [1.0]}))
+
+
+def test_steps_on_what_are_no_files_of_waveforms_are_refused():
+    """A table of features has nothing to filter."""
+    settings = {"steps": [{"step": "detrend"}]}
+    with pytest.raises(ConfigError, match="steps are for files of waveforms"):
+        run(RunConfig.of("event-classification", {**FEW, **settings}), None)
 
 
 def test_one_type_alone_cannot_be_learnt():

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from craton.config import build
 from craton.engine import prepare, run
-from craton.errors import DataError
+from craton.errors import ConfigError, DataError
 from craton.result import RunConfig
 from craton.task import find_task
+from craton.waveforms.processing import Processing
 
 
 def test_the_task_refuses_windows_without_a_pick():
@@ -47,6 +49,29 @@ def test_the_default_crop_does_not_hide_that_files_were_cut_around_the_answer():
     for crop, level in ((10.0, "note"), (0.0, "warning")):
         told = [f for f in task.checks(data, task.config(crop=crop)) if "P lies within" in f.text]
         assert [f.level for f in told] == [level]
+
+
+def test_steps_are_a_setting_and_are_done_on_the_windows():
+    """Once only: windows that have them behind them stay as they are."""
+    task = find_task("phase-picking")
+    steps = [{"step": "bandpass", "low": 5.0, "high": 8.0}]
+    config = build(task.config, {"steps": steps})
+    raw, found = task.load(task.config()), task.load(config)
+    expected = Processing(config.steps).windows(raw, [])["waveform"].to_numpy()
+    assert np.array_equal(found["waveform"], expected)
+    assert not np.allclose(raw["waveform"], expected)
+    assert np.array_equal(task.accept(found, config)["waveform"], expected)
+    assert np.array_equal(task.accept(raw, config)["waveform"], expected)
+
+
+@pytest.mark.parametrize(("steps", "words"), [
+    ([{"step": "rotate", "to": "RT"}], "RT needs a back_azimuth"),
+    ([{"step": "rotate", "to": "RT", "back_azimuth": 30}], "rotate to ZNE"),
+    ([{"step": "fly"}], "'fly' found"),
+])  # fmt: skip
+def test_a_step_that_the_picker_cannot_take_is_refused_as_it_is_set(steps, words):
+    with pytest.raises(ConfigError, match=words):
+        build(find_task("phase-picking").config, {"steps": steps})
 
 
 @pytest.mark.realdata

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from craton.errors import DataError
 from craton.waveforms.pick_files import npz_arrays, read_pick_windows
+from craton.waveforms.processing import Processing
+from craton.waveforms.steps import Bandpass, RemoveSensitivity, apply_steps
 
 
 def npz(**arrays):
@@ -115,6 +117,19 @@ def test_windows_are_cut_around_the_picks_of_a_table(folder):
     start = found["start"].to_numpy()[0]
     assert abs(start - np.datetime64("2020-01-01T00:02:15")) < np.timedelta64(20, "ms")
     assert "no waveforms" in found.attrs["warnings"]
+
+
+def test_steps_come_before_windows_are_cut(folder):
+    """A window is cut from the filtered record; what has no response is told and left out."""
+    steps = (Bandpass(low=2.0, high=10.0),)
+    found = read_pick_windows(folder, rate=50.0, processing=Processing(steps))
+    whole, _ = apply_steps(obspy.read(str(folder / "day.mseed"), format="MSEED"), steps)
+    later = found["start"].to_numpy()[0] - np.datetime64("2020-01-01")
+    first = round(later / np.timedelta64(20, "ms"))
+    cut = whole.select(channel="HHZ")[0].data[first : first + 5250]
+    np.testing.assert_allclose(found["waveform"][0, 0], cut - cut.mean(), atol=1e-3)
+    with pytest.raises(DataError, match="no response in the station data"):
+        read_pick_windows(folder, processing=Processing((RemoveSensitivity(),)))
 
 
 def test_continuous_waveforms_without_picks_are_cut_one_after_the_other(folder):

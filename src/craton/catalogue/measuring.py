@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +20,11 @@ from craton.checks import Finding
 from craton.errors import ConfigError, DataError
 from craton.io.event_waveforms import Cut, waveform_records
 from craton.io.picks import read_event_types
+from craton.io.problems import Problem
 from craton.models.physics.local_magnitude import local_magnitude
 from craton.models.physics.travel_times import TravelTimes
 from craton.waveforms.amplitudes import wood_anderson_peaks
+from craton.waveforms.processing import Processing
 
 NOISE_S = 12.0
 """Seconds before P that tell how loud the noise is."""
@@ -45,6 +47,7 @@ class Types:
     sha256: str
     cut: Cut
     cautions: tuple[str, ...]
+    processing: Processing = field(default_factory=Processing)
 
 
 def types_of(bundle: str | Path | None) -> Types | None:
@@ -66,7 +69,8 @@ def types_of(bundle: str | Path | None) -> Types | None:
         )  # fmt: skip
     cut = Cut(c.rate, c.seconds, c.band, c.components)
     return Types(Path(bundle), f"{loaded.fitted.name} of a bundle of event-classification",
-                 loaded.sha256, cut, loaded.cautions)  # fmt: skip
+                 loaded.sha256, cut, loaded.cautions,
+                 Processing.of(c.steps, c.inventory))  # fmt: skip
 
 
 class _Arrival(NamedTuple):
@@ -95,6 +99,7 @@ def measured(
     findings: list[Finding] = []
     windows: list[dict[str, Any]] = []
     traces: list[dict[str, Any]] = []
+    problems: list[Problem] = []
     before = record.config.types_before
     length = 0.0 if types is None else float(types.cut.seconds or 60.0)
     for (network, station), own in mine.groupby(["network", "station"]):
@@ -102,6 +107,7 @@ def measured(
         first = min(a.p for a in arrivals) - _span(before + NOISE_S + 5)
         last = max(a.s + (a.s - a.p) for a in arrivals) + _span(length + 15)
         stream = record.read(Part(str(network), str(station), first, last), 0.0).stream
+        waves = None if types is None else types.processing.stream(stream, problems)
         for a in arrivals:
             if inventory is not None:
                 peaks, told = _peaks(stream, inventory, a)
@@ -112,9 +118,9 @@ def measured(
                     ml = float(local_magnitude(size, a.distance_km, record.config.attenuation))
                     rows.append((a.event, network, station, round(a.distance_km, 2), size, snr,
                                  round(ml, 2)))  # fmt: skip
-            if types is not None:
+            if types is not None and waves is not None:
                 begin = a.p - _span(before)
-                name, found = _window(stream, begin, length, types.cut.components)
+                name, found = _window(waves, begin, length, types.cut.components)
                 if found:
                     windows.append({"event": a.event, "station": name, "time": begin})
                     traces.append(found)
@@ -123,6 +129,7 @@ def measured(
     if types is not None and windows:
         kinds, told = _classified(types, pd.DataFrame(windows), traces)
         findings += told
+    findings += [Finding(p.level, p.text, p.where) for p in problems]
     return {"amplitudes": amplitudes, "types": kinds}, list(dict.fromkeys(findings))
 
 

@@ -7,7 +7,7 @@ nothing of the instrument is left that a model could take for the source.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def read_event_waveforms(
     *,
     table: str | None = None,
     columns: Mapping[str, Sequence[str]] | None = None,
+    process: Callable[[Any], Any] | None = None,
 ) -> xr.Dataset:
     """Read a folder of miniSEED files (or of archives of them), and the CSV that names their event.
 
@@ -69,6 +70,8 @@ def read_event_waveforms(
         Name of the CSV; by default the only one with a column ``file``.
     columns : mapping
         Role to column; see `craton.io.event_features`.
+    process : callable, optional
+        From the stream of a file, segments without gaps, to the stream that is used.
 
     Returns
     -------
@@ -86,17 +89,23 @@ def read_event_waveforms(
     rows: list[dict[str, Any]] = []
     traces: list[dict[str, tuple[Array, float]]] = []
     notes: list[str] = []
+    seen = set()
     for name, stream in _files(path, notes):
         if listed is not None and name not in listed.index:
             continue
+        seen.add(name)
+        stream = stream if process is None else process(stream)
         about = {"event": Path(name).stem} if listed is None else dict(listed.loc[name])
         for station, channels, start in _stations(stream, name, notes):
             own = {"station": station, "time": start, "file": name}
             rows.append({**own, **{k: v for k, v in about.items() if k not in own}})
             traces.append(channels)
+    if not rows and seen:
+        raise DataError("no waveform is left after the steps", where=str(path),
+                        fix="see that the steps can be done on these channels")  # fmt: skip
     if not rows:
         raise DataError("there is no waveform", where=str(path), fix="give miniSEED files")
-    if listed is not None and len(missing := set(listed.index) - {r["file"] for r in rows}):
+    if listed is not None and len(missing := set(listed.index) - seen):
         raise DataError(
             f"{len(missing)} files that the table names are missing, '{sorted(missing)[0]}' is one",
             where=str(path),

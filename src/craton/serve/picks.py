@@ -18,6 +18,8 @@ from craton.io.problems import Problem
 from craton.models.neural_picking import NeuralPicker
 from craton.serve.packets import Instrument, instrument
 from craton.serve.settings import Feed
+from craton.waveforms.live_steps import LiveSteps
+from craton.waveforms.processing import Processing
 
 BILLION = 1_000_000_000
 LONGEST_S = 900.0
@@ -37,6 +39,8 @@ class LivePicks:
         Windows, stacking, thresholds.
     calibrate : callable, optional
         Gives intervals; without it picks stay as the net gives them.
+    steps : LiveSteps, optional
+        What is done to the waveforms first.
 
     Attributes
     ----------
@@ -48,11 +52,15 @@ class LivePicks:
         What bounds the latency, as one line.
     """
 
-    def __init__(self, net: Any, settings: Detection, calibrate: Calibrate | None = None) -> None:
+    def __init__(
+        self, net: Any, settings: Detection, calibrate: Calibrate | None = None,
+        steps: LiveSteps | None = None,
+    ) -> None:  # fmt: skip
+        self.steps = steps or LiveSteps(Processing())
         self.detector = Detector(net, settings=settings)
         self.calibrate = calibrate
         self.header = picks_text(table([]), header=True)
-        self.context = self.detector.context + BEFORE
+        self.context = self.detector.context + BEFORE + self.steps.context
         self.about = (
             f"a pick is final at most {self.detector.delay:.3g} s after its time "
             f"(windows of {self.detector.layout.length / float(self.detector.rate):g} s, one "
@@ -78,6 +86,7 @@ class LivePicks:
             Any instruments, all their channels, each up to the time in `upto` (ns).
         """
         self.upto.update(upto)
+        stream = self.steps.take(stream)
         if self.calibrate is not None:
             for trace in stream:
                 self.recent.setdefault(instrument(trace), []).append(trace)
@@ -110,8 +119,8 @@ class LivePicks:
 
     @property
     def problems(self) -> list[Problem]:
-        """What the detector left out."""
-        return self.detector.problems
+        """What the steps and the detector left out."""
+        return [*self.steps.problems, *self.detector.problems]
 
     def _hold(self, frame: pd.DataFrame) -> None:
         """Keep new picks until the samples after them are there."""
@@ -174,7 +183,7 @@ def picker_on_feed(loaded: Any, settings: Mapping[str, Any]) -> LivePicks:
     Raises
     ------
     ConfigError
-        If there is no such setting.
+        If there is no such setting, or a step of the bundle cannot be done on a feed.
     ModelError
         If the bundle holds no neural picker.
     """
@@ -188,7 +197,8 @@ def picker_on_feed(loaded: Any, settings: Mapping[str, Any]) -> LivePicks:
         return with_intervals(picks, stream, loaded.fitted.calibrator, config.threshold)
 
     chosen = _detection({"threshold": 0.1, **settings})
-    return LivePicks(net, chosen, calibrate)
+    steps = LiveSteps(Processing.of(config.steps, config.inventory))
+    return LivePicks(net, chosen, calibrate, steps)
 
 
 def phasenet_on_feed(net: Any, settings: Mapping[str, Any]) -> LivePicks:

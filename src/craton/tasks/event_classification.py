@@ -21,9 +21,10 @@ from craton.config import Config, pinned
 from craton.data.event_types import benchmark
 from craton.data.registry import locate
 from craton.data.seismic_sources import synthetic_sources
-from craton.errors import DataError, nearest
+from craton.errors import ConfigError, DataError, nearest
 from craton.io.event_features import read_event_features, records_of
 from craton.io.event_waveforms import Cut, guess_kind, read_event_waveforms
+from craton.io.problems import Problem
 from craton.metrics import Metric, balanced_accuracy, calibration_error, f1_macro, log_loss
 from craton.models.baselines import Frequency
 from craton.models.boosting import LightGBM
@@ -39,6 +40,8 @@ from craton.source_features import RULE
 from craton.splits import ByGroup, ForwardInTime, Splitter
 from craton.task import Task
 from craton.uncertainty import Calibrator
+from craton.waveforms.processing import Processing, with_warnings
+from craton.waveforms.steps import Step
 
 
 class EventConfig(Config):
@@ -65,6 +68,11 @@ class EventConfig(Config):
         Samples a second and length that all waveforms are brought to; components that are used.
     band : tuple of float
         Lowest and highest frequency that is kept, in Hz: what all instruments have.
+    steps : list of steps
+        What is done to the files' waveforms before all else, in this order; see
+        `craton.waveforms.steps`.
+    inventory : str
+        StationXML for steps that need the instrument.
     test_from, calibrate_from : str
         Begin of the test and of the part for calibration, if the split is in time; else events are
         dealt to folds.
@@ -98,6 +106,8 @@ class EventConfig(Config):
     seconds: float | None = pydantic.Field(None, gt=1)
     components: tuple[str, ...] = ("Z",)
     band: tuple[float, float] = (1.0, 15.0)
+    steps: tuple[Step, ...] = ()
+    inventory: str | None = None
     test_from: str | None = None
     calibrate_from: str | None = None
     train_from: str | None = None
@@ -115,12 +125,26 @@ POWERS = {"probable": 0.0, "between": 0.5, "balanced": 1.0}
 
 def load(config: EventConfig) -> xr.Dataset:
     """Read features or waveforms, or simulate the example."""
+    processing = Processing.of(config.steps, config.inventory)
+    path, config = _protocol(config)
+    waves = config.data is not None and (config.kind or guess_kind(path)) == "waveforms"
+    if processing.steps and not waves:
+        raise ConfigError(
+            "steps are for files of waveforms, and these data are none", where="steps",
+            fix="leave them out, or give a folder of miniSEED with --set data=FOLDER",
+        )  # fmt: skip
     if config.data is None:
         return synthetic_sources()
-    path, config = _protocol(config)
-    if (config.kind or guess_kind(path)) == "waveforms":
+    if waves:
         cut = Cut(config.rate, config.seconds, config.band, config.components)
-        data = read_event_waveforms(path, cut, table=config.table, columns=config.columns)
+        problems: list[Problem] = []
+        data = with_warnings(
+            read_event_waveforms(
+                path, cut, table=config.table, columns=config.columns,
+                process=lambda stream: processing.stream(stream, problems),
+            ),
+            problems,
+        )  # fmt: skip
     else:
         data = read_event_features(
             path,

@@ -20,6 +20,7 @@ from craton.config import Config
 from craton.data.registry import locate
 from craton.data.seismograms import example_windows
 from craton.errors import DataError
+from craton.io.problems import Problem
 from craton.metrics import Metric
 from craton.models.neural_picking import PickLSTM, PickResNet, PickUNet
 from craton.models.picking import ConstantPick, EnergyPicker
@@ -32,6 +33,8 @@ from craton.splits import ByGroup, Splitter
 from craton.task import Task
 from craton.uncertainty import Calibrator
 from craton.waveforms.pick_files import holds_windows, read_pick_windows
+from craton.waveforms.processing import Processing, with_warnings
+from craton.waveforms.steps import Rotate, Step
 
 
 class PickConfig(Config):
@@ -56,6 +59,10 @@ class PickConfig(Config):
         Add what came before each P as a window without an event.
     band : tuple of float
         Corners in Hz of the band-pass before all models.
+    steps : list of steps
+        What is done to waveforms before all else, in this order; see `craton.waveforms.steps`.
+    inventory : str
+        StationXML for steps that need the instrument.
     threshold : float
         Probability from which a pick is written.
     splits : int
@@ -71,18 +78,38 @@ class PickConfig(Config):
     margin: float = pydantic.Field(1.0, ge=0)
     noise: bool = True
     band: tuple[float, float] = (1.0, 45.0)
+    steps: tuple[Step, ...] = ()
+    inventory: str | None = None
     threshold: float = pydantic.Field(0.5, gt=0, lt=1)
     splits: int = pydantic.Field(5, ge=2)
     draw: int = pydantic.Field(0, ge=0)
 
+    @pydantic.field_validator("steps")
+    @classmethod
+    def _turned(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        if any(isinstance(step, Rotate) and step.to == "RT" for step in steps):
+            raise ValueError(
+                "the picker takes Z, N and E of all sources, and radial and transverse are those "
+                "of one back azimuth; rotate to ZNE"
+            )
+        return steps
+
 
 def load(config: PickConfig) -> xr.Dataset:
     """Read windows, or simulate the example."""
+    processing = Processing.of(config.steps, config.inventory)
     if config.data is None:
-        return example_windows(rate=config.rate)
+        return _processed(example_windows(rate=config.rate), processing)
     length = config.crop or 60.0
     where = locate(config.data).path
-    return read_pick_windows(where, picks=config.picks, rate=config.rate, length=length)
+    return read_pick_windows(
+        where, picks=config.picks, rate=config.rate, length=length, processing=processing
+    )
+
+
+def _processed(data: xr.Dataset, processing: Processing) -> xr.Dataset:
+    problems: list[Problem] = []
+    return with_warnings(processing.windows(data, problems), problems)
 
 
 def accept(data: xr.Dataset, config: PickConfig) -> xr.Dataset:
@@ -94,7 +121,8 @@ def accept(data: xr.Dataset, config: PickConfig) -> xr.Dataset:
             where="dataset",
             fix="give a dataset as craton.waveforms.pick_files describes it",
         )
-    return data.assign(waveform=data["waveform"].transpose("window", "component", "time"))
+    data = data.assign(waveform=data["waveform"].transpose("window", "component", "time"))
+    return _processed(data, Processing.of(config.steps, config.inventory))
 
 
 def checks(data: xr.Dataset, config: PickConfig) -> list[Finding]:

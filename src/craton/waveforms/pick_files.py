@@ -26,6 +26,7 @@ from craton.io.problems import Problem
 from craton.io.waveforms import read_waveforms
 from craton.waveforms.pick_cuts import cut_around, cut_continuous
 from craton.waveforms.pick_tables import seisbench_windows
+from craton.waveforms.processing import Processing
 from craton.waveforms.quality import waveform_findings
 
 COMPONENTS, PHASES = ("Z", "N", "E"), ("P", "S")
@@ -47,6 +48,7 @@ def read_pick_windows(
     picks: str | Path | None = None,
     rate: float = 100.0,
     length: float = 60.0,
+    processing: Processing = Processing(),  # noqa: B008
 ) -> xr.Dataset:
     """Read windows with picks.
 
@@ -63,6 +65,8 @@ def read_pick_windows(
         Samples a second; other waveforms are resampled.
     length : float
         Seconds of the windows that are cut where there are no picks.
+    processing : Processing
+        Steps that are applied to each window, or to waveforms before windows are cut.
 
     Returns
     -------
@@ -85,18 +89,34 @@ def read_pick_windows(
         rows = [row for name, raw in _chain(first, members)
                 if (row := _npz_row(name, raw, rate, problems)) is not None]  # fmt: skip
     elif _is_hdf5(path):
-        return _told(seisbench_windows(path, rate, problems), problems)
+        data = processing.windows(seisbench_windows(path, rate, problems), problems)
+        return _told(data, problems)
     else:
-        file = _picks_of(path, picks)
-        table = None if file is None else read_picks(file)
-        waves = read_waveforms(path)
-        problems += [Problem("info" if f.level == "info" else "warning", "record", f.text, f.where)
-                     for f in waveform_findings(waves) if f.where != str(file)]  # fmt: skip
-        if table is None:
-            rows = cut_continuous(waves.stream, rate, length, problems)
-        else:
-            rows = cut_around(waves.stream, table, rate, problems)
-    return windows_of(rows, rate, problems, str(path))
+        rows = _cut_rows(path, picks, rate, length, processing, problems)
+    data = windows_of(rows, rate, problems, str(path))
+    if first is None:
+        return data.assign_attrs(steps=processing.text) if processing.steps else data
+    return _told(processing.windows(data, problems), problems)
+
+
+def _cut_rows(
+    path: Path, picks: str | Path | None, rate: float, length: float, processing: Processing,
+    problems: list[Problem],
+) -> list[Row]:  # fmt: skip
+    """Windows around the picks of a table, or one after the other, of waveforms that run on."""
+    file = _picks_of(path, picks)
+    table = None if file is None else read_picks(file)
+    waves = read_waveforms(path)
+    problems += [Problem("info" if f.level == "info" else "warning", "record", f.text, f.where)
+                 for f in waveform_findings(waves) if f.where != str(file)]  # fmt: skip
+    stream = processing.files(waves.stream, problems)
+    if not len(stream) and len(waves.stream):
+        told = "; ".join(str(p) for p in problems if p.kind == "step")
+        raise DataError(f"no waveform is left after the steps ({told[:200]})", where=str(path),
+                        fix="see that the steps can be done on these channels")  # fmt: skip
+    if table is None:
+        return cut_continuous(stream, rate, length, problems)
+    return cut_around(stream, table, rate, problems)
 
 
 def holds_windows(path: str | Path) -> bool:

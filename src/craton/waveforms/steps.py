@@ -194,26 +194,42 @@ def _taper(trace: Any, step: Taper, _: Any, __: Found) -> Any:
     return trace
 
 
-def _bandpass(trace: Any, step: Bandpass, _: Any, found: Found) -> Any:
-    rate = float(trace.stats.sampling_rate)
+def sections_of(step: Bandpass, rate: float, where: str, found: Found) -> NDArray[Any] | None:
+    """The filter as second-order sections at a sampling rate, Hz.
+
+    Returns
+    -------
+    ndarray, shape (section, 6), or None
+        No section where nothing is filtered; None where the channel must be left out. Both are
+        added to `found`.
+    """
     low, high = step.low, step.high
     if low is not None and low >= rate / 2:
         text = f"has {rate:g} Hz, too few for a filter from {low:g} Hz; left out"
-        found.append(Finding("warning", text, trace.id))
+        found.append(Finding("warning", text, where))
         return None
     if high is not None and high >= 0.999 * rate / 2:
         text = f"has {rate:g} Hz, too few for a filter to {high:g} Hz: no upper corner was used"
-        found.append(Finding("warning", text, trace.id))
+        found.append(Finding("warning", text, where))
         high = None
         if low is None:
-            return trace
+            return np.zeros((0, 6))
     kind = "bandpass" if low and high else ("highpass" if low else "lowpass")
     corner = [c for c in (low, high) if c is not None]
-    sos = signal.butter(
+    sos: NDArray[Any] = signal.butter(
         step.corners, corner if len(corner) > 1 else corner[0], kind, fs=rate, output="sos"
     )
+    return sos
+
+
+def _bandpass(trace: Any, step: Bandpass, _: Any, found: Found) -> Any:
+    rate = float(trace.stats.sampling_rate)
+    sos = sections_of(step, rate, trace.id, found)
+    if sos is None or not len(sos):
+        return None if sos is None else trace
     if step.zero_phase:
-        pad = min(len(trace.data) - 1, int(3 * rate / (low or high or rate)) + 6 * len(sos))
+        longest = step.low or step.high or rate
+        pad = min(len(trace.data) - 1, int(3 * rate / longest) + 6 * len(sos))
         trace.data = signal.sosfiltfilt(sos, trace.data, padlen=pad)
     else:
         start = signal.sosfilt_zi(sos) * trace.data[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from craton.io.seisbench import WaveformDataset
+
+Each = Callable[[int, NDArray[Any]], NDArray[Any]]
+"""Number of a window and its waveforms (component, time) to other ones."""
 
 DIMS = ("window", "component", "time")
 
@@ -76,6 +80,18 @@ class _Cuts(_Windows):
         return np.ascontiguousarray(cut, np.float32)
 
 
+class _Processed(_Windows):
+    def __init__(self, source: xr.Variable, each: Each) -> None:
+        windows, components, samples = source.shape
+        super().__init__((windows, components, samples))
+        self.source, self.each = source, each
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        whole = self.source.isel(window=rows).to_numpy()
+        made = [self.each(int(row), waves) for row, waves in zip(rows, whole, strict=True)]
+        return np.stack(made).astype(np.float32) if made else whole
+
+
 def on_disk(windows: FileWindows, told: str) -> xr.Variable:
     """A variable that reads what is taken of it.
 
@@ -116,3 +132,28 @@ def cut_out(
     cuts = _Cuts(source.variable, rows, first, length, quiet)
     found = xr.Variable(DIMS, indexing.LazilyIndexedArray(cuts), source.attrs)
     return found if "on_disk" in source.attrs else found.load()
+
+
+def processed(source: xr.DataArray, each: Each, told: str) -> xr.Variable:
+    """Windows of which something is made when they are read; they stay on disk if they are there.
+
+    Parameters
+    ----------
+    source : xr.DataArray, shape (window, component, time)
+    each : callable
+        From the number and the waveforms of a window to waveforms of the same shape.
+    told : str
+        What is made, for hashes of the data.
+
+    Examples
+    --------
+    >>> source = xr.DataArray(np.ones((1, 1, 2), np.float32), dims=DIMS)
+    >>> processed(source, lambda row, waves: 2 * waves, "twice").values.tolist()
+    [[[2.0, 2.0]]]
+    """
+    made = _Processed(source.variable, each)
+    found = xr.Variable(DIMS, indexing.LazilyIndexedArray(made), source.attrs)
+    if "on_disk" not in source.attrs:
+        return found.load()
+    found.attrs["on_disk"] = f"{source.attrs['on_disk']}; {told}"
+    return found
