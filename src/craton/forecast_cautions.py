@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import xarray as xr
+
 from craton import forecast_calibration
+from craton.checks import Finding
 from craton.models.etas import ETAS
 from craton.models.physics.etas_maximise import at_bounds
+from craton.models.point_process import ROOM
 from craton.result import Result
 
 
 def cautions(result: Result) -> list[str]:
-    """Poor calibration of the selected model, and ETAS fits that ended at a bound.
+    """Poor calibration of the selected model, and whether its fit ended at a bound.
 
-    Of the fits the selected model's is told and the baseline's, over which the gain is.
+    The report tells this of all fits.
 
     Parameters
     ----------
@@ -26,9 +30,22 @@ def cautions(result: Result) -> list[str]:
     list of str
         One line for each.
     """
-    told = {name: result.fitted[0][name].model for name in (result.selected, result.task.baseline)
-            if name in result.fitted[0]}  # fmt: skip
+    name = result.selected
+    told = {name: result.fitted[0][name].model} if name in result.fitted[0] else {}
     return forecast_calibration.cautions(result) + bound_lines(told)
+
+
+def largest_findings(cells: xr.Dataset, largest: float) -> list[Finding]:
+    """Say where the largest event of a catalogue raises the largest magnitude possible."""
+    seen = float(cells["magnitude"].max())
+    if seen + ROOM <= largest:
+        return []
+    text = (
+        f"the largest event has magnitude {seen:g}: forecasts that know it take {seen + ROOM:g}, "
+        f"not {largest:g}, as the largest magnitude possible; --set largest_magnitude= chooses a "
+        "larger one"
+    )
+    return [Finding("note", text, "catalogue")]
 
 
 def bound_lines(models: Mapping[str, Any]) -> list[str]:

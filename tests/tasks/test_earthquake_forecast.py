@@ -3,7 +3,6 @@
 import json
 import os
 import re
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,10 @@ import xarray as xr
 
 from craton import engine
 from craton.checks import check_dataset
-from craton.data.earthquakes import true_parameters, with_blasts
+from craton.data.earthquakes import with_blasts
 from craton.errors import DataError
-from craton.models.etas import ETAS
-from craton.models.physics.etas_parameters import FITTED
 from craton.result import RunConfig
-from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig, _recovered
+from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
 QUICK = {**TASK.quick, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10, "cell": 1.0}
 CELLS = 16  # the example's four by four degrees, at cells of one degree
@@ -125,22 +122,6 @@ def test_the_run_on_the_example_tells_whether_its_parameters_came_back(folder):
     assert (int(n), int(k) + len(outside.split(", "))) == (10, 10)
     # beside the truth in the table of the report
     assert "found: branching ratio 0." in top and "within 0.15 of the true 0.68" in top
-
-
-def test_parameters_are_called_recovered_where_the_truth_is_within_their_intervals():
-    truth = true_parameters()
-    model, names = ETAS(), (*FITTED, "beta", "branching ratio")
-    model.errors = np.full(len(names), 0.1)
-    model.parameters = replace(truth, a=truth.a + 0.19, beta=truth.beta - 0.19)
-    assert _recovered(model, truth) == [
-        ("ETAS parameters: 10 of 10 within their 95 % interval", True)
-    ]
-    moved = {n: getattr(truth, n) + 0.2 for n in ("a", "gamma", "rho", "beta")}
-    model.parameters = replace(truth, **moved)
-    ((text, ok),) = _recovered(model, truth)
-    assert ok and "6 of 10" in text and "(not a, gamma, rho, beta; " in text
-    model.parameters = replace(truth, **moved, log10_mu=truth.log10_mu - 1)
-    assert not _recovered(model, truth)[0][1]
 
 
 def test_events_that_are_not_used_are_told_with_the_setting_that_decides():

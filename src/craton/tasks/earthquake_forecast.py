@@ -23,7 +23,8 @@ from craton.data.earthquakes import simulated_catalog
 from craton.data.registry import locate
 from craton.errors import ConfigError, DataError
 from craton.events import Forecasts
-from craton.forecast_cautions import cautions
+from craton.forecast_answer import answer
+from craton.forecast_cautions import cautions, largest_findings
 from craton.forecast_tables import (
     write_catalogs,
     write_grid,
@@ -45,7 +46,6 @@ from craton.models.etas import ETAS
 from craton.models.neural_etas import NeuralETAS
 from craton.models.point_process import (
     LARGEST_MAGNITUDE,
-    ROOM,
     SmoothedSeismicity,
     UniformPoisson,
 )
@@ -61,7 +61,7 @@ from craton.task import Task
 from craton.uncertainty import Calibrator, NoCalibration
 
 if TYPE_CHECKING:
-    from craton.models.physics.etas_parameters import EtasParameters
+    pass
 
 Days = Annotated[float, pydantic.Field(gt=0, le=3650)]
 
@@ -185,21 +185,8 @@ def checks(data: xr.Dataset, config: EarthquakeConfig) -> list[Finding]:
     )
     estimated = config.magnitude is None and "magnitude" not in _protocol(config)[1]
     cells = _cells(data, used)
-    found += _largest_findings(cells, config.largest_magnitude)
+    found += largest_findings(cells, config.largest_magnitude)
     return found + unused_findings(data.sizes["event"], cells, begin, end, estimated=estimated)
-
-
-def _largest_findings(cells: xr.Dataset, largest: float) -> list[Finding]:
-    """Say where the largest event raises the largest magnitude possible."""
-    seen = float(cells["magnitude"].max())
-    if seen + ROOM <= largest:
-        return []
-    text = (
-        f"the largest event has magnitude {seen:g}: forecasts that know it take {seen + ROOM:g}, "
-        f"not {largest:g}, as the largest magnitude possible; --set largest_magnitude= chooses a "
-        "larger one"
-    )
-    return [Finding("note", text, "catalogue")]
 
 
 def resolve(data: xr.Dataset, config: EarthquakeConfig) -> EarthquakeConfig:
@@ -298,45 +285,6 @@ def sections(result: Result) -> list[Section]:
     from craton.report.earthquakes import forecast_sections
 
     return forecast_sections(result)
-
-
-def answer(result: Result) -> list[tuple[str, bool]]:
-    """The simulated truth: ETAS wins over Poisson, and its parameters come back."""
-    from craton.models.physics.etas_parameters import EtasParameters
-
-    score = {m: result.score(m, "log_likelihood_per_event") for m in ("poisson", "etas")}
-    gain = score["etas"].score - score["poisson"].score
-    found = [(f"ETAS gains {gain:.2f} nats an event over Poisson", gain > 0.2)]
-    truth = EtasParameters.from_mapping(
-        {k[5:]: v for k, v in result.data.attrs.items() if k.startswith("etas_")}
-    )
-    # of the tested models, fitted on the training part alone
-    model = result.fitted[0]["etas-kernel-background"].model
-    assert isinstance(model, ETAS)
-    if not np.isclose(model.parameters.mc, truth.mc):
-        return found  # the parameters are those of another magnitude
-    known, fitted = (p.branching_ratio(7.5) for p in (truth, model.parameters))
-    text = f"branching ratio {fitted:.2f} within 0.15 of the true {known:.2f}"
-    return [*found, (text, abs(fitted - known) < 0.15), *_recovered(model, truth)]
-
-
-def _recovered(model: ETAS, truth: EtasParameters) -> list[tuple[str, bool]]:
-    """How many of the parameters lie within their intervals: at least six of the ten."""
-    from craton.models.physics.etas_parameters import FITTED
-
-    if model.errors is None:
-        return []
-    names = (*FITTED, "beta")
-    outside = [
-        name for name, error in zip(names, model.errors[: len(names)].tolist(), strict=True)
-        if abs(getattr(model.parameters, name) - getattr(truth, name)) > 1.96 * error
-    ]  # fmt: skip
-    text = (
-        f"ETAS parameters: {len(names) - len(outside)} of {len(names)} within their 95 % interval"
-    )
-    if outside:
-        text += f" (not {', '.join(outside)}; the intervals take the background as known)"
-    return [(text, len(outside) <= 4)]
 
 
 def _protocol(config: EarthquakeConfig) -> tuple[Path, dict[str, Any]]:
