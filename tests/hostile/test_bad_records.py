@@ -101,7 +101,7 @@ CASES = {
     "clipping": (with_samples(lambda d: np.clip(d, -1500, 1500)), "clipped"),
     "no sampling rate": (lambda: changed(raw(trace("Z")), 32, bytes(4)), "rate 0 Hz"),
     "an absurd sampling rate": (
-        lambda: changed(raw(trace("Z")), 32, b"\x7f\xff\x7f\xff"), "which cannot be"),
+        lambda: changed(raw(trace("Z")), 32, b"\x7f\xff\x7f\xff"), "header says 1.07368e+09 Hz"),
 }  # fmt: skip
 
 

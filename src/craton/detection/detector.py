@@ -89,7 +89,8 @@ class Detector:
         if odd := sorted(settings.thresholds.keys() - limits.keys()):
             raise ConfigError(f"thresholds of {odd} are given, the net gives {sorted(limits)}")
         self.limits = limits | settings.thresholds
-        self.patience = round(settings.patience * float(self.rate))
+        # spikes are looked for a few samples behind the newest
+        self.patience = round(settings.patience * float(self.rate)) + REACH
         self.most = round(settings.block * float(self.rate)) + self.wants.samples
         self.problems: list[Problem] = []
         self.stations: dict[Key, Station] = {}
