@@ -133,7 +133,7 @@ def _by_kind(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
 def main() -> None:
     """Read the command line and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--series", nargs="+", default=["SanJac_10", "SCEDC_30", "SaltonSea_10"])
+    parser.add_argument("--series", nargs="+", default=["SanJac_10", "SCEDC_30"])
     parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
     if "CRATON_DATA_DIR" not in os.environ:
