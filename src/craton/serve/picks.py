@@ -62,7 +62,7 @@ class LivePicks:
         self.header = picks_text(table([]), header=True)
         self.context = self.detector.context + BEFORE + self.steps.context
         self.about = (
-            f"a pick is final at most {self.detector.delay:.3g} s after its time "
+            f"a pick is final at most {self.detector.delay:.1f} s after its time "
             f"(windows of {self.detector.layout.length / float(self.detector.rate):g} s, one "
             f"every {self.detector.layout.step / float(self.detector.rate):g} s)"
         )
