@@ -48,7 +48,7 @@ def reach(step: Step) -> float:
     Examples
     --------
     >>> round(reach(Bandpass(low=1.0, high=20.0, corners=3)), 1)
-    6.6
+    7.0
     """
     if isinstance(step, Taper):
         return step.seconds

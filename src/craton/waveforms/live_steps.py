@@ -43,7 +43,7 @@ class LiveSteps:
     --------
     >>> LiveSteps(Processing((Bandpass(low=1.0),)))
     Traceback (most recent call last):
-    craton.errors.ConfigError: steps: a live feed cannot do the step 'bandpass' with zero_phase ...
+    craton.errors.ConfigError: steps: a live feed cannot do the step 'bandpass' with zero_phase, ...
     """
 
     def __init__(self, processing: Processing) -> None:

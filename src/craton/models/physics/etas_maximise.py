@@ -166,7 +166,7 @@ def at_bounds(p: EtasParameters, max_branching: float = MAX_BRANCHING) -> dict[s
 
     Examples
     --------
-    >>> p = EtasParameters(-6.6, -2.35, 1.5, -2.7, -0.02, 5.5, -0.29, 0.73, 0.6, 2.37, 3.0)
+    >>> p = EtasParameters(-6.6, -3.5, 1.5, -2.7, -0.02, 5.5, -0.29, 0.73, 0.6, 2.37, 3.0)
     >>> at_bounds(p)
     {'log10_tau': 5.5}
     """
