@@ -15,6 +15,7 @@ from craton.models.physics.etas_neural_simulation import (
     Unroller,
     offspring_ratio,
     respond,
+    units,
 )
 from tests.models.physics.etas_world import PARAMETERS, SCALE, SQUARE, described, past_of
 
@@ -54,7 +55,7 @@ def test_the_network_answers_as_in_training(catalog: Catalog) -> None:
     level, table, u, v = model.weights(catalog.features[:50], catalog.excess[:50])
     out = np.empty(1 + u.shape[1] + v.shape[1])
     for i in range(50):
-        respond(catalog.features[i].astype(float), catalog.excess[i], net, out)
+        respond(units(catalog.features[i].astype(float), net), catalog.excess[i], net, out)
         np.testing.assert_allclose(np.exp(out[1:]), np.r_[u[i], v[i]], rtol=1e-4)
         kappa = np.exp(net.kappa[0] + net.kappa[1] * catalog.excess[i] + out[0])
         assert kappa == pytest.approx(level[i] * (u[i] * (v[i] @ table.T)).sum(), rel=1e-4)
@@ -75,12 +76,8 @@ def test_the_mean_number_of_offspring_is_one_over_magnitudes(catalog: Catalog) -
         features[:, EXCESS], features[:, EXCESS + 1] = excess, min(excess, 1.0)
         level, table, u, v = model.weights(features, np.array([excess]))
         total += float(share * level[0] * (u[0] * (v[0] @ table.T)).sum())
-    ratio = offspring_ratio(
-        catalog.features[7].astype(float),
-        found.net,
-        found.magnitudes.steps,
-        found.magnitudes.chance,
-    )
+    given = units(catalog.features[7].astype(float), found.net)
+    ratio = offspring_ratio(given, found.net, found.magnitudes.steps, found.magnitudes.chance)
     assert ratio == pytest.approx(total, rel=1e-4)
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from craton.models.physics._jit import jit
+from craton.models.physics._jit import LN2, exp2, jit
 from craton.models.physics.etas_history import COUNTED, EXCESS
 from craton.models.physics.etas_kernels import Floats, Ints
 from craton.models.physics.etas_mixture import TIME_SCALES, ZONES
@@ -29,16 +29,20 @@ from craton.models.physics.etas_parameters import EtasParameters
 CRITICAL = 0.95
 """Largest mean number of direct offspring of simulated events."""
 
-STEPS = 30
-"""Steps in magnitude of the mean over magnitudes."""
+STEPS = 12
+"""Nodes of the mean over magnitudes (Gauss and Legendre)."""
 
 
 class Layers(NamedTuple):
-    """The network as arrays, and what it multiplies; see `etas_neural.NeuralEtas`."""
+    """The network as arrays, and what it multiplies; see `etas_neural.NeuralEtas`.
+
+    `slope`, shape (2, hidden), has the weights of the two features of the excess.
+    """
 
     centre: Floats
     spread: Floats
     hidden: Floats
+    slope: Floats
     bias: Floats
     last: Floats
     shift: Floats
@@ -53,7 +57,9 @@ class Layers(NamedTuple):
         share = np.exp(state["table"] - state["table"].max())
         on = float(model.network.hidden > 0)
         return cls(
-            state["centre"], state["spread"], state["hidden.weight"], state["hidden.bias"],
+            state["centre"], state["spread"], state["hidden.weight"],
+            np.ascontiguousarray(state["hidden.weight"][:, EXCESS : EXCESS + 2].T),
+            state["hidden.bias"],
             on * state["last.weight"], on * state["last.bias"], state["kappa"],
             share / share.sum(), model.gamma,
         )  # fmt: skip
@@ -70,11 +76,10 @@ class Magnitudes(NamedTuple):
     @classmethod
     def of(cls, base: EtasParameters, m_max: float) -> Magnitudes:
         """Those of parameters, up to a largest."""
-        edges = np.linspace(0.0, m_max - base.mc, STEPS + 1)
-        chance = -np.diff(np.exp(-base.beta * edges))
-        return cls(
-            base.beta, base.beta * edges[-1], (edges[:-1] + edges[1:]) / 2, chance / chance.sum()
-        )
+        nodes, weights = np.polynomial.legendre.leggauss(STEPS)
+        steps = (m_max - base.mc) * (nodes + 1.0) / 2
+        chance = weights * np.exp(-base.beta * steps)
+        return cls(base.beta, base.beta * (m_max - base.mc), steps, chance / chance.sum())
 
 
 class Unrolled(NamedTuple):
@@ -139,47 +144,51 @@ class Unroller:
         )  # fmt: skip
 
 
-@jit()
-def respond(features: Floats, excess: float, net: Layers, out: Floats) -> None:
-    """What the network says of an event: logarithms of the factors of kappa, u and v."""
-    out[:] = net.shift
-    for h in range(net.bias.size):
-        s = net.bias[h]
-        for k in range(features.size):
-            f = features[k]
-            if k == EXCESS:
-                f = excess
-            elif k == EXCESS + 1:
-                f = min(excess, 1.0)
-            s += net.hidden[h, k] * min(max((f - net.centre[k]) / net.spread[k], -4.0), 4.0)
-        s = math.tanh(s)
-        for q in range(out.size):
-            out[q] += net.last[q, h] * s
+@jit(reorder=True)
+def _layer(given: Floats, low: float, high: float, net: Layers, which: int) -> float:
+    """Sum over hidden units for one output; `given` and the two inputs of the excess go in."""
+    total = 0.0
+    for h in range(given.size):
+        x = given[h] + net.slope[0, h] * low + net.slope[1, h] * high
+        total += net.last[which, h] * (1.0 - 2.0 / (exp2(min(x, 300.0) * (2.0 / LN2)) + 1.0))
+    return total
+
+
+@jit(inline=True)
+def _scaled(value: float, k: int, net: Layers) -> float:
+    return min(max((value - net.centre[k]) / net.spread[k], -4.0), 4.0)
 
 
 @jit()
-def offspring_ratio(features: Floats, net: Layers, steps: Floats, chance: Floats) -> float:
+def units(features: Floats, net: Layers) -> Floats:
+    """What all features but the two of the excess put into the hidden units."""
+    seen = np.empty(features.size)
+    for k in range(features.size):
+        seen[k] = _scaled(features[k], k, net)
+    seen[EXCESS : EXCESS + 2] = 0.0
+    return net.bias + net.hidden @ seen
+
+
+@jit()
+def respond(given: Floats, excess: float, net: Layers, out: Floats) -> None:
+    """What the network says of an event: logarithms of the factors of kappa, u and v.
+
+    `given` is what `units` gives.
+    """
+    one, two = _scaled(excess, EXCESS, net), _scaled(min(excess, 1.0), EXCESS + 1, net)
+    for q in range(out.size):
+        out[q] = net.shift[q] + _layer(given, one, two, net, q)
+
+
+@jit()
+def offspring_ratio(given: Floats, net: Layers, steps: Floats, chance: Floats) -> float:
     """Mean number of direct offspring of an event, over the magnitudes it could have had."""
-    fixed = np.empty(net.bias.size)
-    for h in range(net.bias.size):
-        s = net.bias[h]
-        for k in range(features.size):
-            if k != EXCESS and k != EXCESS + 1:
-                f = (features[k] - net.centre[k]) / net.spread[k]
-                s += net.hidden[h, k] * min(max(f, -4.0), 4.0)
-        fixed[h] = s
     total = 0.0
     for i in range(steps.size):
-        e, k = steps[i], EXCESS
-        one = min(max((e - net.centre[k]) / net.spread[k], -4.0), 4.0)
-        two = min(max((min(e, 1.0) - net.centre[k + 1]) / net.spread[k + 1], -4.0), 4.0)
+        e = steps[i]
+        one, two = _scaled(e, EXCESS, net), _scaled(min(e, 1.0), EXCESS + 1, net)
         log_kappa = net.kappa[0] + net.kappa[1] * e + net.shift[0]
-        for h in range(net.bias.size):
-            if net.last[0, h] != 0.0:
-                log_kappa += net.last[0, h] * math.tanh(
-                    fixed[h] + net.hidden[h, k] * one + net.hidden[h, k + 1] * two
-                )
-        total += chance[i] * math.exp(log_kappa)
+        total += chance[i] * math.exp(log_kappa + _layer(given, one, two, net, 0))
     return total
 
 
@@ -226,10 +235,11 @@ def _unroll(
         if n == seen.shape[1]:
             seen, found = _wider(seen), _wider(found)
         like = see(t, x, y, excess, int(waiting[5, i]), n, seen, scene, describer, features)
-        respond(features, excess, net, out)
+        given = units(features, net)
+        respond(given, excess, net, out)
         factor = 1.0
         if excess >= 0:
-            ratio = offspring_ratio(features, net, magnitudes.steps, magnitudes.chance)
+            ratio = offspring_ratio(given, net, magnitudes.steps, magnitudes.chance)
             factor = min(1.0, CRITICAL / max(ratio, 1e-9))
         kappa = factor * math.exp(net.kappa[0] + net.kappa[1] * excess + out[0])
         out[1:] = np.exp(out[1:])
