@@ -18,7 +18,10 @@ from craton.models.physics.polygons import as_polygon, polygon_area
 from craton.seismicity.completeness import magnitude_of_completeness
 from craton.uncertainty import Interval, Mean, paired_gain
 
-OPTIONS = ("kernel background", "completeness in time", "after large events", "ellipses")
+OPTIONS = (
+    "kernel background", "completeness in time", "completeness in space", "after large events",
+    "ellipses",
+)  # fmt: skip
 BLOCK = 30.0
 """Days of the blocks that are drawn again for the intervals."""
 
@@ -95,6 +98,9 @@ def option_gains(
         "completeness in time": lambda: {
             "completeness": completeness_in_time(events, learn, mc=mc, delta_m=step)
         },
+        "completeness in space": lambda: {
+            "completeness": completeness_in_space(events, learn, outline, mc=mc, delta_m=step)
+        },
         "after large events": lambda: {
             "completeness": Completeness.of([0.0], [mc]).after_large_events(
                 events, mc=mc, from_magnitude=max(mc + LARGE, 4.0), step=COARSE
@@ -134,13 +140,40 @@ def completeness_in_time(
     events to tell.
     """
     starts = np.arange(window[0], max(window[1] - 0.9 * STEP, window[0] + 1.0), STEP)
-    levels = []
-    for a, b in pairwise([*starts, window[1]]):
-        part = events.magnitude[(events.time >= a) & (events.time < b)]
-        level = magnitude_of_completeness(part, delta_m) if part.size > FEWEST else mc
-        # of magnitudes without bins the least lies somewhat above the cut
-        levels.append(level if level > mc + delta_m / 2 else mc)
+    levels = [
+        _level(events.magnitude[(events.time >= a) & (events.time < b)], mc, delta_m)
+        for a, b in pairwise([*starts, window[1]])
+    ]
     return Completeness.of(starts, levels)
+
+
+def completeness_in_space(
+    events: Events, window: tuple[float, float], region: NDArray[np.float64], *, mc: float,
+    delta_m: float,
+) -> Completeness:  # fmt: skip
+    """Completeness of the four quarters around the median epicentre of a window, at all times."""
+    inside = (events.time >= window[0]) & (events.time < window[1])
+    x, y, magnitude = (v[inside] for v in (events.x, events.y, events.magnitude))
+    middle = np.median(x), np.median(y)
+    # far beyond the region: events outside trigger too
+    low, high = region.min(axis=0) - 1e4, region.max(axis=0) + 1e4
+    east, north = x >= middle[0], y >= middle[1]
+    levels = [_level(magnitude[(east == e) & (north == n)], mc, delta_m)
+              for n in (False, True) for e in (False, True)]  # fmt: skip
+    boxes = []
+    for n in (False, True):
+        for e in (False, True):
+            a, b = (middle[0], high[0]) if e else (low[0], middle[0])
+            c, d = (middle[1], high[1]) if n else (low[1], middle[1])
+            boxes.append([[a, c], [b, c], [b, d], [a, d]])
+    return Completeness.of([0.0], np.array(levels)[:, None], boxes[1:])
+
+
+def _level(magnitude: NDArray[np.float64], mc: float, delta_m: float) -> float:
+    """Completeness of some events; `mc` where they are too few, or their least is the cut."""
+    level = magnitude_of_completeness(magnitude, delta_m) if magnitude.size > FEWEST else mc
+    # of magnitudes without bins the least lies somewhat above the cut
+    return level if level > mc + delta_m / 2 else mc
 
 
 def _blocks(
@@ -152,6 +185,7 @@ def _blocks(
     counted, rows = targets, []
     if "completeness" in options:
         counted = targets & options["completeness"].complete(events, found.parameters.mc)
+        options["shares"] = options["completeness"].shares(found.background, region)
     for start, end in pairwise(edges):
         known = events.time < end
         past = Events(*(v[known] for v in events))
