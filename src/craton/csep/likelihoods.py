@@ -6,11 +6,11 @@ import numpy as np
 from scipy.special import loggamma
 
 from craton.csep.results import Floats, Ints
-from craton.csep.sparse import SparseCounts
+from craton.csep.sparse import sum_of
 from craton.models.physics._jit import jit, side_by_side
 
-_BLOCK = 64
-"""Cells that are looked through together, if an event fell into one of them."""
+_PARTS_A_CELL = 8
+"""Parts of the unit interval a cell (at least): most numbers then find their cell at once."""
 
 
 def simulated_likelihoods(expected: Floats, size: Ints, numbers: Floats, logs: Floats) -> Floats:
@@ -41,54 +41,57 @@ def simulated_likelihoods(expected: Floats, size: Ints, numbers: Floats, logs: F
     """
     chance = np.cumsum(expected.ravel()) / np.sum(expected)
     last = int(np.flatnonzero(expected.ravel())[-1])
-    counts = _drawn_counts(size, numbers, chance, last)
-    factorials = loggamma(np.arange(int(size.max(initial=0)) + 1) + 1.0)
-    terms = logs[counts.cell] * counts.number
-    return counts.sums(terms) - counts.sums(factorials[counts.number])
-
-
-def _drawn_counts(size: Ints, numbers: Floats, chance: Floats, last: int) -> SparseCounts:
-    """Counts of each simulation in the cells that its numbers fall into, none beyond `last`."""
     # a power of two, so that the part of the unit interval in which a number lies is exact
-    parts = 1 << int(np.ceil(np.log2(chance.size)))
-    first = np.minimum(np.searchsorted(chance, np.arange(parts) / parts, side="right"), last)
+    parts = 1 << int(np.ceil(np.log2(_PARTS_A_CELL * chance.size)))
+    ends = np.bincount(np.ceil(chance * parts).astype(np.int64), minlength=parts)
+    first = np.minimum(np.cumsum(ends)[:parts], last).astype(np.int32)
+    factorials = loggamma(np.arange(int(size.max(initial=0)) + 1) + 1.0)
     start = np.concatenate([[0], np.cumsum(size)])
-    cell, number = np.zeros((2, numbers.size), np.int64)
-    different = np.zeros(size.size, np.int64)
+    out = np.zeros(size.size)
 
     def work(low: int, high: int) -> None:
-        _count(low, high, last, start, numbers, chance, first, cell, number, different)
+        _likelihoods(low, high, last, start, numbers, chance, first, logs, factorials, out)
 
     side_by_side(work, size.size)
-    kept = number > 0
-    return SparseCounts(np.concatenate([[0], np.cumsum(different)]), cell[kept], number[kept])
+    return out
+
+
+_ONE = np.uint64(1)
+_TOP = np.uint64(58)
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_PLACE = np.zeros(64, np.int64)
+_PLACE[[((1 << k) * 0x03F79D71B4CB0A89 & (1 << 64) - 1) >> 58 for k in range(64)]] = range(64)
+"""Place of the only bit that is set, by the six highest bits of its product with a de Bruijn
+sequence."""
 
 
 @jit(nogil=True)
-def _count(
+def _likelihoods(
     low: int, high: int, last: int, start: Ints, numbers: Floats, chance: Floats, first: Ints,
-    cells: Ints, number: Ints, different: Ints,
+    logs: Floats, factorials: Floats, out: Floats,
 ) -> None:  # fmt: skip
-    parts = first.size
-    count = np.zeros(chance.size, np.int64)
-    hit = np.zeros(chance.size // _BLOCK + 1, np.bool_)
+    parts = np.float64(first.size)
+    count = np.zeros(last + 1, np.int64)
+    hit = np.zeros(last // 64 + 1, np.uint64)
+    gain, loss = np.empty(factorials.size), np.empty(factorials.size)
     for k in range(low, high):
         for i in range(start[k], start[k + 1]):
-            cell = first[int(numbers[i] * parts)]
+            cell = np.int64(first[np.int64(numbers[i] * parts)])
             while cell < last and chance[cell] <= numbers[i]:
                 cell += 1
             count[cell] += 1
-            hit[cell // _BLOCK] = True
+            hit[cell >> 6] |= _ONE << np.uint64(cell & 63)
         # in the order of cells, as what was observed is summed: ties stay ties
-        n = start[k]
+        n = 0
         for block in range(hit.size):
-            if not hit[block]:
-                continue
-            hit[block] = False
-            for cell in range(block * _BLOCK, min((block + 1) * _BLOCK, chance.size)):
-                if count[cell] > 0:
-                    cells[n] = cell
-                    number[n] = count[cell]
-                    count[cell] = 0
-                    n += 1
-        different[k] = n - start[k]
+            bits = hit[block]
+            hit[block] = 0
+            while bits:
+                lowest = bits & (~bits + _ONE)
+                cell = 64 * block + _PLACE[(lowest * _DE_BRUIJN) >> _TOP]
+                bits ^= lowest
+                gain[n] = logs[cell] * count[cell]
+                loss[n] = factorials[count[cell]]
+                count[cell] = 0
+                n += 1
+        out[k] = sum_of(gain, 0, n) - sum_of(loss, 0, n)

@@ -9,6 +9,9 @@ import numpy as np
 from craton.csep.results import Floats, Ints
 from craton.models.physics._jit import jit
 
+_SHORT = 128
+"""Values that numpy sums without halving."""
+
 
 class SparseCounts(NamedTuple):
     """Counts above zero, by catalogue, then cell.
@@ -52,36 +55,56 @@ def count_cells(catalog: Ints, cell: Ints, n_catalogs: int, n_cells: int) -> Spa
 
 
 @jit()
-def _sum(values: Floats, low: int, n: int) -> float:
-    """Sum in numpy's own order, so that equal terms give bit for bit the sum that numpy gives.
+def sum_of(values: Floats, low: int, n: int) -> float:
+    """Sum `n` values in numpy's own order: equal terms give bit for bit the sum that numpy gives.
 
     Statistics of different catalogues are often equal but for rounding, and quantiles count ties.
     """
-    if n <= 128:
-        total, done = 0.0, 0
-        if n >= 8:
-            a, b, c, d = values[low], values[low + 1], values[low + 2], values[low + 3]
-            e, f, g, h = values[low + 4], values[low + 5], values[low + 6], values[low + 7]
-            done = 8
-            while done + 8 <= n:
-                i = low + done
-                a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
-                i += 4
-                e, f, g, h = e + values[i], f + values[i + 1], g + values[i + 2], h + values[i + 3]
-                done += 8
-            total = ((a + b) + (c + d)) + ((e + f) + (g + h))
-        while done < n:
-            total += values[low + done]
-            done += 1
-        return total
-    half = n // 2
-    half -= half % 8
-    return _sum(values, low, half) + _sum(values, low + half, n - half)
+    if n <= _SHORT:
+        return _short_sum(values, low, n)
+    # halves of halves, from left to right; a negative entry adds the last two sums
+    parts, sums = np.empty(128, np.int64), np.empty(64)
+    parts[0], waiting, done = n, 1, 0
+    while waiting:
+        waiting -= 1
+        size = parts[waiting]
+        if size < 0:
+            done -= 1
+            sums[done - 1] += sums[done]
+        elif size <= _SHORT:
+            sums[done] = _short_sum(values, low, size)
+            low, done = low + size, done + 1
+        else:
+            half = size // 2
+            half -= half % 8
+            parts[waiting], parts[waiting + 1], parts[waiting + 2] = -1, size - half, half
+            waiting += 3
+    return sums[0]
+
+
+@jit()
+def _short_sum(values: Floats, low: int, n: int) -> float:
+    total, done = 0.0, 0
+    if n >= 8:
+        a, b, c, d = values[low], values[low + 1], values[low + 2], values[low + 3]
+        e, f, g, h = values[low + 4], values[low + 5], values[low + 6], values[low + 7]
+        done = 8
+        while done + 8 <= n:
+            i = low + done
+            a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
+            i += 4
+            e, f, g, h = e + values[i], f + values[i + 1], g + values[i + 2], h + values[i + 3]
+            done += 8
+        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    while done < n:
+        total += values[low + done]
+        done += 1
+    return total
 
 
 @jit()
 def _segment_sums(values: Floats, start: Ints) -> Floats:
     out = np.empty(start.size - 1)
     for k in range(start.size - 1):
-        out[k] = _sum(values, start[k], start[k + 1] - start[k])
+        out[k] = sum_of(values, start[k], start[k + 1] - start[k])
     return out

@@ -215,10 +215,16 @@ def quadtree_region(quadkeys: Sequence[str]) -> QuadtreeRegion:
         if b.startswith(a):
             raise DataError(f"the tile {b} lies in the tile {a}", fix="give tiles without overlap")
     bounds = np.empty((len(keys), 4))
-    for i, key in enumerate(keys):
-        x, y = _tile_place(key)
-        bounds[i, [0, 2]] = _meridians(len(key), np.array([x, x + 1]))
-        bounds[i, [1, 3]] = _parallels(len(key), np.array([y + 1, y]))
+    number = np.array([int(key, 4) for key in keys], dtype=np.int64)
+    level = np.array([len(key) for key in keys])
+    for zoom in np.unique(level).tolist():
+        cells = np.flatnonzero(level == zoom)
+        x = y = np.zeros(cells.size, dtype=np.int64)
+        for bit in range(zoom):
+            x = x | ((number[cells] >> (2 * bit)) & 1) << bit
+            y = y | ((number[cells] >> (2 * bit + 1)) & 1) << bit
+        west, east = _meridians(zoom, x), _meridians(zoom, x + 1)
+        bounds[cells] = np.stack([west, _parallels(zoom, y + 1), east, _parallels(zoom, y)], axis=1)
     return QuadtreeRegion(bounds, keys)
 
 
@@ -232,7 +238,7 @@ def quadtree_zoom(zoom: int) -> QuadtreeRegion:
     """
     if not 1 <= zoom <= 10:
         raise DataError(f"zoom {zoom}: 1 to 10 was expected")
-    return quadtree_region([np.base_repr(n, 4).zfill(zoom) for n in range(4**zoom)])
+    return quadtree_region(_keys(np.arange(4**zoom), zoom))
 
 
 def quadtree_from_catalog(
@@ -270,17 +276,15 @@ def quadtree_from_catalog(
         raise DataError(f"most {most}, zoom {zoom}: 1 or more, 1 to {_MAX_ZOOM} were expected")
     tile = _tile_of(np.asarray(longitude, float), np.asarray(latitude, float), zoom)
     tile = np.sort(tile[tile >= 0])
-    keys, waiting = [], ["3", "2", "1", "0"]
-    while waiting:
-        key = waiting.pop()
-        width = 4 ** (zoom - len(key))
-        low = int(key, 4) * width
-        held = np.searchsorted(tile, low + width) - np.searchsorted(tile, low)
-        if held > most and len(key) < zoom:
-            waiting += [key + digit for digit in "3210"]
-        else:
-            keys.append(key)
-    return quadtree_region(keys)
+    keys: list[str] = []
+    number = np.arange(4)
+    for z in range(1, zoom + 1):
+        width = 4 ** (zoom - z)
+        held = np.searchsorted(tile, (number + 1) * width) - np.searchsorted(tile, number * width)
+        split = (held > most) & (z < zoom)
+        keys += _keys(number[~split], z)
+        number = (4 * number[split, None] + np.arange(4)).ravel()
+    return quadtree_region(sorted(keys))
 
 
 def magnitude_index(magnitude: ArrayLike, edges: ArrayLike) -> Ints:
@@ -304,11 +308,12 @@ def magnitude_index(magnitude: ArrayLike, edges: ArrayLike) -> Ints:
     return np.asarray(found, dtype=np.int64)
 
 
-def _tile_place(key: str) -> tuple[int, int]:
-    x = y = 0
-    for digit in key:
-        x, y = 2 * x + int(digit) % 2, 2 * y + int(digit) // 2
-    return x, y
+def _keys(number: Ints, zoom: int) -> list[str]:
+    """Quadkeys of one zoom level from their numbers: those to base 4, with leading zeros."""
+    digits = (number[:, None] >> 2 * np.arange(zoom - 1, -1, -1)) & 3
+    text = (digits + ord("0")).astype(np.uint8)
+    found: list[str] = text.view(f"S{zoom}").ravel().astype(str).tolist()
+    return found
 
 
 def _meridians(zoom: int, x: Ints) -> Floats:
