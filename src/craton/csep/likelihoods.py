@@ -44,7 +44,7 @@ def simulated_likelihoods(expected: Floats, size: Ints, numbers: Floats, logs: F
     # a power of two, so that the part of the unit interval in which a number lies is exact
     parts = 1 << int(np.ceil(np.log2(_PARTS_A_CELL * chance.size)))
     ends = np.bincount(np.ceil(chance * parts).astype(np.int64), minlength=parts)
-    first = np.minimum(np.cumsum(ends)[:parts], last).astype(np.int32)
+    first = np.minimum(np.cumsum(ends)[:parts], last)
     factorials = loggamma(np.arange(int(size.max(initial=0)) + 1) + 1.0)
     start = np.concatenate([[0], np.cumsum(size)])
     out = np.zeros(size.size)
@@ -76,7 +76,7 @@ def _likelihoods(
     gain, loss = np.empty(factorials.size), np.empty(factorials.size)
     for k in range(low, high):
         for i in range(start[k], start[k + 1]):
-            cell = np.int64(first[np.int64(numbers[i] * parts)])
+            cell = first[np.int64(numbers[i] * parts)]
             while cell < last and chance[cell] <= numbers[i]:
                 cell += 1
             count[cell] += 1

@@ -210,10 +210,15 @@ def test_useless_events_and_settings_are_refused() -> None:
 # Scores
 
 
-def test_scores_equal_a_plain_loop_over_great_circles() -> None:
+@pytest.mark.parametrize("bursts", [0, 3])
+def test_scores_equal_a_plain_loop_over_great_circles(bursts: int) -> None:
+    """With bursts, blocks of events long before a target act through their nodes."""
     rng = np.random.default_rng(0)
-    n = 60
-    t = np.sort(rng.uniform(0, 100, n))
+    t = rng.uniform(0, 100, 60)
+    for start in rng.uniform(0, 60, bursts):
+        t = np.append(t, start + np.append(rng.exponential(0.3, 300), np.zeros(300)))
+    t = np.sort(t)
+    n = t.size
     lat, lon = rng.uniform(32, 37, n), rng.uniform(-122, -114, n)
     m, p, area = rng.choice([3.0, 3.1, 4.5, 6.0], n), PARAMETERS, 4e5
     scores = next_event_scores(p, t, lat, lon, m, test=(50.0, 100.0), area=area)

@@ -114,8 +114,9 @@ def next_event_scores(
 
     Notes
     -----
-    No pair is left out; the integral of the time kernel is interpolated to 1e-12, and distances
-    are exact to 1e-12 up to 2000 km.
+    No pair is left out in space, and distances are exact to 1e-12 up to 2000 km. In time, events
+    long before a target act in blocks through Chebyshev nodes, to a relative 1e-11; the integral of
+    the time kernel is interpolated to 1e-12.
 
     References
     ----------
@@ -138,7 +139,9 @@ def next_event_scores(
     log_k = (LN10 * p.log10_k0 + p.a * (m - p.mc)) / math.log(2.0)
     table = p.table(max(float(t[-1]), test[1]) - float(t[0]))
     kernel = np.array([p.c, p.omega, p.tau, p.rho])
-    sums = _score_sums(index, t, place, log_k, zone, productivity, kernel, table)
+    sums = np.empty((index.size, 3))
+    _space_sums(index, t, place, log_k, zone, kernel, sums)
+    _time_sums(index, t, productivity, *_nodes(t, productivity), kernel, table, sums)
     own = np.full(index.size, 1.0 / area) if density is None else np.asarray(density, float)
     total = p.mu * area
     in_space, in_time = total * own + sums[:, 0], total + sums[:, 1]
@@ -152,31 +155,47 @@ def next_event_scores(
     )
 
 
+_BLOCK, _DEGREE = 256, 16
+"""Events of a block, and its nodes."""
+
+
+def _nodes(time: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Times and weights of Chebyshev nodes that stand for blocks of events.
+
+    A sum of ``weight * f(time)`` over a block is that over its nodes for any f that is smooth on
+    it: the weights are the sums of the Lagrange polynomials of the nodes at the events.
+    """
+    blocks = time.size // _BLOCK
+    when, share = (v[: blocks * _BLOCK].reshape(blocks, _BLOCK) for v in (time, weight))
+    centre, half = (when[:, -1:] + when[:, :1]) / 2, (when[:, -1:] - when[:, :1]) / 2
+    angle = np.arccos(np.clip((when - centre) / np.where(half > 0, half, 1.0), -1.0, 1.0))
+    at = np.pi * (np.arange(_DEGREE) + 0.5) / _DEGREE
+    sums = np.stack([(share * np.cos(q * angle)).sum(axis=1) for q in range(_DEGREE)], axis=1)
+    sums[:, 0] /= 2
+    weights = sums @ np.cos(np.outer(np.arange(_DEGREE), at)) * (2 / _DEGREE)
+    return (centre + half * np.cos(at)).ravel(), weights.ravel()
+
+
 @jit(parallel=True)
-def _score_sums(
-    index: Ints, time: Floats, place: Floats, log_k: Floats, zone: Floats, productivity: Floats,
-    p: Floats, table: Floats,
-) -> Floats:  # fmt: skip
-    """Triggered rate at the event, in time alone, and expected events until then."""
-    out = np.empty((index.size, 3))
+def _space_sums(
+    index: Ints, time: Floats, place: Floats, log_k: Floats, zone: Floats, p: Floats, out: Floats
+) -> None:  # fmt: skip
+    """Triggered rate at each event (column 0)."""
     lanes = 64
     for lane in numba.prange(lanes):
         for i in range(lane, index.size, lanes):
-            _rates(index[i], time, place, log_k, zone, productivity, p, out[i])
-            out[i, 2] = _until(index[i], time, productivity, p[0], table)
-    return out
+            out[i, 0] = _in_space(index[i], time, place, log_k, zone, p)
 
 
 @jit(reorder=True)
-def _rates(
-    n: int, time: Floats, place: Floats, log_k: Floats, zone: Floats, productivity: Floats,
-    p: Floats, out: Floats,
-) -> None:  # fmt: skip
+def _in_space(
+    n: int, time: Floats, place: Floats, log_k: Floats, zone: Floats, p: Floats
+) -> float:  # fmt: skip
     decay, power_t, power_r = 1.0 / (p[2] * LN2), 1.0 + p[1], 1.0 + p[3]
     curve = 1.0 / EARTH_RADIUS_KM**2
     px, py, pz = place[0], place[1], place[2]
     x, y, z, t = px[n], py[n], pz[n], time[n]
-    in_space = in_time = 0.0
+    total = 0.0
     for j in range(n):
         dt = t - time[j]
         dx, dy, dz = px[j] - x, py[j] - y, pz[j] - z
@@ -185,17 +204,46 @@ def _rates(
         q = 0.25 * chord * curve
         tail = 128 / 1575 + q * (128 / 2079 + q * (1024 / 21021 + q * (256 / 6435)))
         arc = chord * (1.0 + q * (1 / 3 + q * (8 / 45 + q * (4 / 35 + q * tail))))
-        fading = -dt * decay - power_t * log2(dt + p[0])
-        in_space += exp2(log_k[j] + fading - power_r * log2(arc + zone[j]))
-        in_time += productivity[j] * exp2(fading)
-    out[0] = in_space
-    out[1] = in_time
+        fading = dt * decay + power_t * log2(dt + p[0])
+        total += exp2(log_k[j] - fading - power_r * log2(arc + zone[j]))
+    return total
+
+
+@jit(parallel=True)
+def _time_sums(
+    index: Ints, time: Floats, productivity: Floats, node: Floats, weight: Floats, p: Floats,
+    table: Floats, out: Floats,
+) -> None:  # fmt: skip
+    """Triggered rate in time alone (column 1) and expected events until then (column 2)."""
+    lanes = 64
+    for lane in numba.prange(lanes):
+        for i in range(lane, index.size, lanes):
+            n = index[i]
+            rate = until = 0.0
+            t, done = time[n], 0
+            while done < n:
+                last = min(done + _BLOCK, n)
+                long = time[last - 1] - time[done]
+                # the kernel in time has its pole three half-lengths from the centre, or further
+                if last - done == _BLOCK and t - time[last - 1] + p[0] >= long and long <= p[2]:
+                    low = done // _BLOCK * _DEGREE
+                    a, b = _in_time(t, node, weight, low, low + _DEGREE, p, table)
+                else:
+                    a, b = _in_time(t, time, productivity, done, last, p, table)
+                rate, until, done = rate + a, until + b, last
+            out[i, 1], out[i, 2] = rate, until
 
 
 @jit(reorder=True)
-def _until(n: int, time: Floats, productivity: Floats, c: float, table: Floats) -> float:
-    total, per_knot, t = 0.0, LN2 / KNOT, time[n]
-    for j in range(n):
-        u = per_knot * log2(1.0 + (t - time[j]) / c)
-        total += productivity[j] * _look_up(table, 0, u)
-    return total
+def _in_time(
+    t: float, time: Floats, weight: Floats, low: int, high: int, p: Floats, table: Floats
+) -> tuple[float, float]:  # fmt: skip
+    decay, power, per_knot = 1.0 / (p[2] * LN2), 1.0 + p[1], LN2 / KNOT
+    rate = until = 0.0
+    for j in range(low, high):
+        dt = t - time[j]
+        rate += weight[j] * exp2(-dt * decay - power * log2(dt + p[0]))
+    for j in range(low, high):
+        u = per_knot * log2(1.0 + (t - time[j]) / p[0])
+        until += weight[j] * _look_up(table, 0, u)
+    return rate, until
