@@ -8,7 +8,8 @@ import pytest
 
 from craton import engine, loaded
 from craton.errors import DataError
-from craton.monitor import drift, is_no_worse, new_rows, trained_on
+from craton.metrics import poisson_log_likelihood
+from craton.monitor import _gain, drift, is_no_worse, new_rows, trained_on
 from craton.result import RunConfig
 from craton.samples import Samples, make_index
 from craton.task import Task
@@ -87,3 +88,21 @@ def test_the_new_is_scored_first_and_a_challenger_that_is_not_worse_is_promoted(
 )
 def test_a_challenger_may_lose_by_the_standard_error_at_most(gain, low, high, promoted):
     assert is_no_worse(gain, low, high) == promoted
+
+
+def refused(copies: int) -> float:
+    """Share of equal models refused that simulate, with one chance in all eight samples."""
+    rng, metric, blocks = np.random.default_rng(0), poisson_log_likelihood(), np.arange(8)
+    wrong = 0
+    for _ in range(200):
+        sums = rng.normal(0, 1, (2, copies, 1)) + rng.normal(0, 0.05, (2, 1, 8))
+        theirs, ours = np.stack([sums, np.full_like(sums, 4.0)], axis=-1)
+        found = _gain(metric, theirs, ours, blocks)
+        wrong += not is_no_worse(found.score, found.low, found.high)
+    return wrong / 200
+
+
+def test_an_equal_model_that_simulates_is_seldom_refused_if_its_chance_is_known():
+    """The samples alone, which share the chance, know nothing of it."""
+    assert refused(copies=1) > 0.4
+    assert refused(copies=5) < 0.2

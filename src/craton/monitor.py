@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from craton import bundle as bundles
 from craton.errors import DataError
@@ -21,7 +22,7 @@ from craton.models.base import Fitting, Model
 from craton.result import Fitted, Progress
 from craton.samples import Samples
 from craton.scoring import Score
-from craton.uncertainty import block_bootstrap, paired_gain
+from craton.uncertainty import Interval, block_bootstrap, paired_gain
 
 if TYPE_CHECKING:
     from craton.engine import Update
@@ -106,7 +107,8 @@ def compare(
     metric = task.metrics(samples)[0]
     blocks = task.splitter(config, samples).blocks(samples.index)
     progress(1, 4, "scoring the model on what is new")
-    stats = _stats(_steady(champion.fitted), metric, samples.take(new))
+    draws = _stats(champion.fitted, metric, samples.take(new))
+    stats = draws.mean(axis=0)
     own = _score(task.name, champion.fitted.name, metric, stats, blocks[new])
     clock.took("scoring")
     t0, t1 = samples.index["t0"].to_numpy(), samples.index["t1"].to_numpy()
@@ -121,9 +123,9 @@ def compare(
     progress(2, 4, "challenger, to be compared")
     challenger = _refit(champion, champion.fitted.model, samples.take(early), progress)
     clock.took("re-estimating")
-    theirs = _stats(_steady(challenger), metric, samples.take(judged))
-    gain = paired_gain(metric, theirs, stats[np.isin(new, judged)], blocks[judged])
-    score = _score(task.name, challenger.name, metric, theirs, blocks[judged])
+    theirs = _stats(challenger, metric, samples.take(judged))
+    gain = _gain(metric, theirs, draws[:, np.isin(new, judged)], blocks[judged])
+    score = _score(task.name, challenger.name, metric, theirs.mean(axis=0), blocks[judged])
     clock.took("scoring")
     promoted = is_no_worse(gain.score, gain.low, gain.high)
     text = (
@@ -209,14 +211,37 @@ def _refit(champion: Loaded, start: Model, train: Samples, progress: Progress) -
     return Fitted(old.name, model.fit(train, fitting), old.calibrator)
 
 
-def _steady(fitted: Fitted) -> Fitted:
-    return dataclasses.replace(fitted, model=fitted.model.steady())
-
-
 def _stats(fitted: Fitted, metric: Metric, samples: Samples) -> NDArray[np.float64]:
-    predicted = fitted.predict(samples)
-    require_finite(predicted, fitted.name)
-    return metric.stats(samples.observed(), predicted)
+    """Statistics of each of the copies with other random numbers, shape (copy, sample, k)."""
+    found = []
+    for model in fitted.model.redrawn():
+        predicted = dataclasses.replace(fitted, model=model).predict(samples)
+        require_finite(predicted, fitted.name)
+        found.append(metric.stats(samples.observed(), predicted))
+    return np.stack(found)
+
+
+def _gain(
+    metric: Metric, theirs: NDArray[np.float64], ours: NDArray[np.float64], blocks: NDArray[Any]
+) -> Interval:
+    """Gain with an interval that holds the chance of the random numbers too.
+
+    Models that simulate differ by them alone, more than by the samples if these are few.
+    """
+    found = paired_gain(metric, theirs.mean(axis=0), ours.mean(axis=0), blocks)
+    copies = [
+        float(metric.gain(metric.value(a.sum(axis=0)), metric.value(b.sum(axis=0))))
+        for a, b in zip(theirs, ours, strict=True)
+    ]
+    reach = 0.0
+    if len(copies) > 1:
+        error = float(np.std(copies, ddof=1)) / np.sqrt(len(copies))
+        reach = float(stdtrit(len(copies) - 1, 0.975)) * error
+    return dataclasses.replace(
+        found,
+        low=found.score - float(np.hypot(found.score - found.low, reach)),
+        high=found.score + float(np.hypot(found.high - found.score, reach)),
+    )
 
 
 def _score(

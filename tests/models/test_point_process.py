@@ -62,6 +62,25 @@ def test_a_window_is_forecast_alike_alone_and_in_a_batch(world):
     assert np.array_equal(alone, batch)
 
 
+def test_copies_that_are_redrawn_have_other_catalogues_and_the_same_parameters(world):
+    _, train, test = world
+    fitted = ETAS(catalogs=50).fit(train)
+    copies = fitted.redrawn()
+    counts = np.stack([c.predict(test.take([3]))["expected_count"].to_numpy() for c in copies])
+    assert np.array_equal(counts[0], fitted.predict(test.take([3]))["expected_count"].to_numpy())
+    assert len(np.unique(counts.reshape(len(counts), -1).sum(axis=1))) == len(copies) == 5
+    assert len({c.parameters for c in copies}) == 1
+
+
+def test_a_model_without_chance_is_not_redrawn_and_a_blend_is_as_often_as_its_members(world):
+    _, train, _ = world
+    poisson, etas = UniformPoisson().fit(train), ETAS(catalogs=50).fit(train)
+    assert list(poisson.redrawn()) == [poisson]
+    blends = Blend({"poisson": poisson, "etas": etas}).redrawn()
+    assert [b.members["poisson"] for b in blends] == [poisson] * 5
+    assert len({b.members["etas"].config.seed for b in blends}) == 5
+
+
 def test_the_poisson_rate_is_events_over_time(world):
     _, train, _test = world
     fitted = UniformPoisson().fit(train)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -107,12 +107,12 @@ class Model(ABC):
         """Take a state of before as the start of the next fit; ignored by default."""
         return self
 
-    def steady(self) -> Self:
-        """This model with less chance in what it predicts, to compare it on few samples.
+    def redrawn(self) -> Sequence[Self]:
+        """Copies of this model that differ in the random numbers that they predict with.
 
-        A model that simulates gives a copy with more simulations; the others give themselves.
+        They tell how much of a score is chance. A model that draws none gives itself alone.
         """
-        return self
+        return (self,)
 
     @abstractmethod
     def predict(self, samples: Samples) -> xr.Dataset:

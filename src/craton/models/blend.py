@@ -48,8 +48,12 @@ class Blend(Model):
             model.start_from(sub_state(arrays, f"member.{name}"))
         return self
 
-    def steady(self) -> Self:
-        return type(self)({n: m.steady() for n, m in self.members.items()}, self.weights)
+    def redrawn(self) -> Sequence[Self]:
+        copies = {n: m.redrawn() for n, m in self.members.items()}
+        return [
+            type(self)({n: c[k % len(c)] for n, c in copies.items()}, self.weights)
+            for k in range(max(len(c) for c in copies.values()))
+        ]
 
     def predict(self, samples: Samples) -> xr.Dataset:
         return mix({n: self.members[n].predict(samples) for n in self.weights}, self.weights)

@@ -8,7 +8,7 @@ one of magnitude m or more.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
@@ -34,6 +34,12 @@ LARGEST_MAGNITUDE = 8.5
 
 ROOM = 0.5
 """The largest magnitude possible is at least so much above the largest that was seen."""
+
+
+_REDRAWN = 5
+"""Times that windows are simulated anew to tell how much of a score is chance."""
+_NEXT_SEED = 1_000_003
+"""Apart from one seed to the next: the windows of one have seeds of their own in between."""
 
 
 class Region(NamedTuple):
@@ -128,9 +134,11 @@ class PointProcess(Model):
         self._learn(events, learn, window, region, fitting)
         return self
 
-    def steady(self) -> Self:
-        catalogs = getattr(self.config, "catalogs", 0)
-        return self.replace(catalogs=5 * catalogs).with_state(self.state()) if catalogs else self
+    def redrawn(self) -> Sequence[Self]:
+        if not getattr(self.config, "catalogs", 0):
+            return (self,)
+        seeds = [getattr(self.config, "seed", 0) + k * _NEXT_SEED for k in range(_REDRAWN)]
+        return [self.replace(seed=seed).with_state(self.state()) for seed in seeds]
 
     def predict(self, samples: Samples) -> xr.Dataset:
         inputs, region = samples.inputs(), Region.of(samples)
@@ -320,7 +328,7 @@ def _above(beta: float, region: Region, magnitudes: ArrayLike) -> Floats:
 
 def issue_seed(start: float) -> int:
     """The same window gets the same catalogues in whatever batch it is predicted."""
-    return round(start * 1440) % 1_000_003
+    return round(start * 1440) % _NEXT_SEED
 
 
 def density_state(density: Density) -> State:
