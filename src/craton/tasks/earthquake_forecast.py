@@ -316,7 +316,7 @@ TASK = Task(
     resolve=resolve,
     samples=samples,
     splitter=splitter,
-    models={"etas-neural": NeuralETAS(), "etas-kernel-background": ETAS(background="kernel")},
+    models={"etas-kernel-background": ETAS(background="kernel"), "etas-neural": NeuralETAS()},
     baselines={
         "poisson": UniformPoisson(),
         "smoothed-seismicity": SmoothedSeismicity(),
