@@ -16,7 +16,10 @@ from craton.errors import DataError
 from craton.result import RunConfig
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
-QUICK = {**TASK.quick, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10, "cell": 1.0}
+QUICK = {
+    **TASK.quick, "bootstrap": 200, "folds": 2, "audit": False, "explain": 10, "cell": 1.0,
+    "candidates": ("etas-kernel-background",),
+}  # fmt: skip
 CELLS = 16  # the example's four by four degrees, at cells of one degree
 
 

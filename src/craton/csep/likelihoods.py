@@ -11,6 +11,8 @@ from craton.models.physics._jit import jit, side_by_side
 
 _PARTS_A_CELL = 8
 """Parts of the unit interval a cell (at least): most numbers then find their cell at once."""
+_MOST_PARTS = 22
+"""Parts in all, as a power of two: 32 MiB; larger grids look up a little longer."""
 
 
 def simulated_likelihoods(expected: Floats, size: Ints, numbers: Floats, logs: Floats) -> Floats:
@@ -42,7 +44,7 @@ def simulated_likelihoods(expected: Floats, size: Ints, numbers: Floats, logs: F
     chance = np.cumsum(expected.ravel()) / np.sum(expected)
     last = int(np.flatnonzero(expected.ravel())[-1])
     # a power of two, so that the part of the unit interval in which a number lies is exact
-    parts = 1 << int(np.ceil(np.log2(_PARTS_A_CELL * chance.size)))
+    parts = 1 << min(int(np.ceil(np.log2(_PARTS_A_CELL * chance.size))), _MOST_PARTS)
     ends = np.bincount(np.ceil(chance * parts).astype(np.int64), minlength=parts)
     first = np.minimum(np.cumsum(ends)[:parts], last)
     factorials = loggamma(np.arange(int(size.max(initial=0)) + 1) + 1.0)
