@@ -8,12 +8,15 @@ import craton
 from craton.errors import DataError
 from craton.task import find_task
 
-QUICK = {"bootstrap": 100, "folds": 2, "audit": False, "explain": 10}
+QUICK = {"bootstrap": 100, "folds": 2, "audit": False, "explain": 0}
 CASES = {
     "table-classification": {
         "candidates": "logistic", "x": "x", "y": "y", "block": 10.0, "target": "class",
     },
-    "earthquake-forecast": {"horizon": 60.0, "cell": 0.5, "candidates": "smoothed-seismicity"},
+    "earthquake-forecast": {
+        "horizon": 60.0, "cell": 1.0, "candidates": "smoothed-seismicity",
+        "models": {"etas": {"gains": False, "catalogs": 50}},
+    },
 }  # fmt: skip
 
 

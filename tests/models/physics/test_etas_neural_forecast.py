@@ -29,7 +29,7 @@ def world() -> tuple[NeuralEtas, Past, PastDensity, Events]:
         t, on_sphere(latitude, longitude), np.stack([x, y]), m,
         border_distance(x, y, SQUARE.polygon), PARAMETERS, SQUARE.area, SCALE,
     )  # fmt: skip
-    network = Network(hidden=0, start=300)
+    network = Network(hidden=0, start=100)
     model = train(catalog, (100.0, START), None, gamma=PARAMETERS.gamma, network=network).model
     likely = catalog.rate[:, 0] / catalog.rate.sum(axis=1)
     density = PastDensity.of(x, y, likely, WIDTHS * SCALE, model.shares, SQUARE.polygon)
