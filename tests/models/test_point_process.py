@@ -15,12 +15,12 @@ from craton.models.neural_etas import NeuralETAS
 from craton.models.point_process import Region, SmoothedSeismicity, UniformPoisson, _above
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
-FAMILIES = [
-    UniformPoisson(),
-    SmoothedSeismicity(),
-    ETAS(catalogs=50),
-    NeuralETAS(catalogs=50, hidden=8, steps=20),
-]
+FAMILIES = {
+    UniformPoisson: UniformPoisson(),
+    SmoothedSeismicity: SmoothedSeismicity(),
+    ETAS: ETAS(catalogs=50),
+    NeuralETAS: NeuralETAS(catalogs=50, hidden=8, steps=20),
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,16 @@ def world():
     return samples, samples.take(split.train), samples.take(split.test)
 
 
-@pytest.mark.parametrize("model", FAMILIES, ids=lambda m: type(m).__name__)
-def test_a_forecast_is_probabilities_and_counts(world, model):
-    _, train, test = world
-    found = model.replace().fit(train).predict(test.take([0, 1, 2]))
+@pytest.fixture(scope="module")
+def known(world):
+    """One model of each family, fitted."""
+    return {family: model.replace().fit(world[1]) for family, model in FAMILIES.items()}
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
+def test_a_forecast_is_probabilities_and_counts(world, known, family):
+    _, _train, test = world
+    found = known[family].predict(test.take([0, 1, 2]))
     p = found["probability"].to_numpy()
     assert ((p >= 0) & (p <= 1)).all()
     assert (found["expected_count"].to_numpy() > 0).all()
@@ -44,27 +50,27 @@ def test_a_forecast_is_probabilities_and_counts(world, model):
     assert (np.diff(p, axis=1) <= 1e-7).all()
 
 
-@pytest.mark.parametrize("model", FAMILIES, ids=lambda m: type(m).__name__)
-def test_state_brings_the_model_back(world, model):
-    _, train, test = world
-    fitted = model.replace().fit(train)
-    back = model.replace().with_state(fitted.state())
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
+def test_state_brings_the_model_back(world, known, family):
+    _, _train, test = world
+    fitted = known[family]
+    back = FAMILIES[family].replace().with_state(fitted.state())
     few = test.take([0, 5])
     for name, values in fitted.predict(few).data_vars.items():
         assert np.array_equal(values, back.predict(few)[name])
 
 
-def test_a_window_is_forecast_alike_alone_and_in_a_batch(world):
-    _, train, test = world
-    fitted = ETAS(catalogs=50).fit(train)
+def test_a_window_is_forecast_alike_alone_and_in_a_batch(world, known):
+    _, _train, test = world
+    fitted = known[ETAS]
     alone = fitted.predict(test.take([3]))["expected_count"].to_numpy()[0]
     batch = fitted.predict(test.take([1, 3, 5]))["expected_count"].to_numpy()[1]
     assert np.array_equal(alone, batch)
 
 
-def test_copies_that_are_redrawn_have_other_catalogues_and_the_same_parameters(world):
-    _, train, test = world
-    fitted = ETAS(catalogs=50).fit(train)
+def test_copies_that_are_redrawn_have_other_catalogues_and_the_same_parameters(world, known):
+    _, _train, test = world
+    fitted = known[ETAS]
     copies = fitted.redrawn()
     counts = np.stack([c.predict(test.take([3]))["expected_count"].to_numpy() for c in copies])
     assert np.array_equal(counts[0], fitted.predict(test.take([3]))["expected_count"].to_numpy())
@@ -72,26 +78,25 @@ def test_copies_that_are_redrawn_have_other_catalogues_and_the_same_parameters(w
     assert len({c.parameters for c in copies}) == 1
 
 
-def test_a_model_without_chance_is_not_redrawn_and_a_blend_is_as_often_as_its_members(world):
-    _, train, _ = world
-    poisson, etas = UniformPoisson().fit(train), ETAS(catalogs=50).fit(train)
+def test_a_model_without_chance_is_not_redrawn_and_a_blend_is_as_often_as_its_members(world, known):
+    poisson, etas = known[UniformPoisson], known[ETAS]
     assert list(poisson.redrawn()) == [poisson]
     blends = Blend({"poisson": poisson, "etas": etas}).redrawn()
     assert [b.members["poisson"] for b in blends] == [poisson] * 5
     assert len({b.members["etas"].config.seed for b in blends}) == 5
 
 
-def test_the_poisson_rate_is_events_over_time(world):
+def test_the_poisson_rate_is_events_over_time(world, known):
     _, train, _test = world
-    fitted = UniformPoisson().fit(train)
+    fitted = known[UniformPoisson]
     seen = float(train.take(np.arange(len(train) - 1)).observed()["region_count"].sum())
     expected = seen / (30.0 * (len(train) - 1))
     assert fitted.rate == pytest.approx(expected, rel=0.02)
 
 
-def test_etas_expects_more_after_a_large_event(world):
-    samples, train, _ = world
-    fitted = ETAS(catalogs=50).fit(train)
+def test_etas_expects_more_after_a_large_event(world, known):
+    samples, _train, _ = world
+    fitted = known[ETAS]
     quiet = samples.take([len(samples) - 1])
     events = quiet.inputs()["all_events"]
     last = quiet.inputs()["t0"][0]
@@ -131,14 +136,14 @@ def test_the_largest_magnitude_is_half_a_magnitude_above_the_largest_event_that_
     assert region(3.0, 2.0).knowing(events[:0]).largest_magnitude == 3.5
 
 
-@pytest.mark.parametrize("model", FAMILIES, ids=lambda m: type(m).__name__)
-def test_chances_and_simulations_end_at_the_largest_magnitude_of_the_settings(world, model):
-    samples, train, _ = world
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
+def test_chances_and_simulations_end_at_the_largest_magnitude_of_the_settings(world, known, family):
+    samples, _train, _ = world
     gather = dataclasses.replace(samples.gather, thresholds=(3.0, 7.9, 8.0, 9.0), simulations=100)
     last = dataclasses.replace(samples, gather=gather).take([len(samples) - 1])
     least = float(last.data["magnitude"].max()) + 0.5
     assert least < 8.0
-    fitted = model.replace().fit(train)
+    fitted = known[family]
     data = last.data.assign_attrs(largest_magnitude=8.0)
     found = fitted.predict(dataclasses.replace(last, data=data))
     chance = found["region_probability"].to_numpy()[0]
@@ -151,9 +156,9 @@ def test_chances_and_simulations_end_at_the_largest_magnitude_of_the_settings(wo
     assert float(wide["region_probability"][0, 3]) == 0
 
 
-def test_a_forecast_after_a_great_event_gives_its_repetition_a_chance(world):
-    samples, train, _ = world
-    fitted = UniformPoisson().fit(train)
+def test_a_forecast_after_a_great_event_gives_its_repetition_a_chance(world, known):
+    samples, _train, _ = world
+    fitted = known[UniformPoisson]
     gather = dataclasses.replace(samples.gather, thresholds=(3.0, 8.8))
     last = dataclasses.replace(samples, gather=gather).take([len(samples) - 1])
     events = last.inputs()["all_events"]
@@ -163,10 +168,10 @@ def test_a_forecast_after_a_great_event_gives_its_repetition_a_chance(world):
     assert chance[0] == 0 and chance[1] > 0
 
 
-@pytest.mark.parametrize("model", FAMILIES, ids=lambda m: type(m).__name__)
-def test_catalogues_that_a_forecast_keeps_agree_with_its_expected_counts(world, model):
-    samples, train, _ = world
-    fitted = model.replace().fit(train)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
+def test_catalogues_that_a_forecast_keeps_agree_with_its_expected_counts(world, known, family):
+    samples, _train, _ = world
+    fitted = known[family]
     last = samples.index.iloc[[-1, -1]].copy()
     last.index = [0, 1]
     last["t1"] = last["t0"] + pd.to_timedelta([1, 30], unit="D")
@@ -193,10 +198,10 @@ def test_catalogues_that_a_forecast_keeps_agree_with_its_expected_counts(world, 
     assert 0 < float(found["expected_count"][0].sum()) < float(found["expected_count"][1].sum())
 
 
-@pytest.mark.parametrize("model", FAMILIES, ids=lambda m: type(m).__name__)
-def test_some_cells_are_forecast_as_they_are_among_all(world, model):
-    _, train, test = world
-    fitted = model.replace().fit(train)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
+def test_some_cells_are_forecast_as_they_are_among_all(world, known, family):
+    _, _train, test = world
+    fitted = known[family]
     one = test.take([2])
     part = dataclasses.replace(one, data=one.data.isel(cell=[5, 9]))
     whole, few = fitted.predict(one), fitted.predict(part)
@@ -204,9 +209,9 @@ def test_some_cells_are_forecast_as_they_are_among_all(world, model):
     assert (few["region_probability"] <= whole["region_probability"]).all()
 
 
-def test_a_blend_takes_as_many_catalogues_of_each_member_as_it_weighs(world):
-    samples, train, _ = world
-    members = {"a": UniformPoisson().fit(train), "b": ETAS().fit(train)}
+def test_a_blend_takes_as_many_catalogues_of_each_member_as_it_weighs(world, known):
+    samples, _train, _ = world
+    members = {"a": known[UniformPoisson], "b": known[ETAS]}
     weights = {"a": 0.25, "b": 0.75}
     gather = dataclasses.replace(samples.gather, simulations=1000)
     last = dataclasses.replace(samples, gather=gather).take([len(samples) - 1])
