@@ -12,11 +12,12 @@ from craton.checks import Finding
 from craton.models.etas import ETAS
 from craton.models.physics.etas_maximise import at_bounds
 from craton.models.point_process import ROOM
+from craton.past_mainshocks import misfit, past_forecasts
 from craton.result import Result
 
 
 def cautions(result: Result) -> list[str]:
-    """Poor calibration of the selected model, and whether its fit ended at a bound.
+    """Poor calibration of the selected model, a fit at a bound, a misfit after mainshocks.
 
     The report tells this of all fits.
 
@@ -32,7 +33,12 @@ def cautions(result: Result) -> list[str]:
     """
     name = result.selected
     told = {name: result.fitted[0][name].model} if name in result.fitted[0] else {}
-    return forecast_calibration.cautions(result) + bound_lines(told)
+    wrong = misfit(past_forecasts(result))
+    return [
+        *forecast_calibration.cautions(result),
+        *bound_lines(told),
+        *([f"{wrong}."] if wrong else []),
+    ]
 
 
 def largest_findings(cells: xr.Dataset, largest: float) -> list[Finding]:

@@ -12,6 +12,7 @@ import xarray as xr
 from craton.aftershocks import around, normal_forecast, windows_to_come
 from craton.forecast_tables import horizons, region_table
 from craton.forecast_words import chances, days, decline, expected, heading, number, percent
+from craton.past_mainshocks import misfit, past_forecasts
 from craton.report.figures import PALETTE, figure
 from craton.report.maps import forecast_map
 from craton.report.section import Section
@@ -57,6 +58,24 @@ def aftershock_section(result: Result) -> Section | None:
         "since the issue with the 95 % interval. Right: events a day in the same parts of time."
     )
     return Section("Aftershocks", "\n\n".join(lines), _table(told, m, mc), [fig], [caption])
+
+
+def past_section(result: Result) -> Section | None:
+    """What the model expects after mainshocks that it has learnt from; None without such."""
+    table = past_forecasts(result)
+    if table.empty:
+        return None
+    text = (
+        f"The tested model right after the {len(table)} largest earthquakes of the training part, "
+        "each in its zone. It has learnt from what came, so its numbers should be right on average."
+    )
+    wrong = misfit(table)
+    if wrong:
+        text += (
+            f" They are not: {wrong}. Take its forecast of aftershocks with that in mind; the "
+            "scores above are those of all windows, most of them without a large earthquake."
+        )
+    return Section("Aftershocks of past mainshocks", text, table)
 
 
 def _zone(result: Result) -> Samples | None:

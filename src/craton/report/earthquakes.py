@@ -24,7 +24,7 @@ from craton.models.etas import ETAS
 from craton.models.physics.etas_options import OPTIONS
 from craton.models.physics.etas_parameters import FITTED, EtasParameters
 from craton.models.point_process import Region
-from craton.report.aftershocks import aftershock_section
+from craton.report.aftershocks import aftershock_section, past_section
 from craton.report.csep_tests import csep_section
 from craton.report.figures import PALETTE, figure
 from craton.report.maps import forecast_map
@@ -39,11 +39,11 @@ NORMAL = "smoothed-seismicity"
 
 def forecast_sections(result: Result) -> list[Section]:
     """The field's own part of the report."""
-    after = aftershock_section(result)
+    after, past = aftershock_section(result), past_section(result)
     return [
         _next_window(result),
         _series(result),
-        *([] if after is None else [after]),
+        *(section for section in (after, past) if section is not None),
         _gain_map(result),
         csep_section(result),
         _magnitudes(result),

@@ -1,0 +1,112 @@
+"""Aftershock forecasts after the mainshocks that a model has learnt from, and what came.
+
+A model that is right event by event may still expect too few after a large earthquake: it may have
+left to the aftershocks of aftershocks what belongs to the mainshock (for isotropic models see
+Hainzl, Christophersen and Enescu 2008, doi:10.1785/0120070256).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from craton.aftershocks import around, windows_to_come, zone_radius
+from craton.forecast_tables import region_table
+from craton.io.geodesy import haversine_km
+from craton.result import Result
+
+MOST = 8
+"""Mainshocks that are looked at."""
+ABOVE = 2.0
+"""Magnitudes above the least one that is forecast, from which on an earthquake is a mainshock."""
+APART = pd.Timedelta("30D")
+DAYS = 7.0
+SIMULATIONS = 200
+TOO_FEW, TOO_MANY = 0.67, 1.5
+"""Shares of the number that came outside of which a number expected is told to be wrong."""
+
+
+def past_forecasts(result: Result) -> pd.DataFrame:
+    """What the tested model expects after the largest earthquakes of its training part.
+
+    Parameters
+    ----------
+    result : Result
+        Of the task earthquake-forecast.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row a mainshock: its name, the number expected in 7 days in its zone with the 95 % of the
+        simulations, and the number that came. Empty where there is no such earthquake.
+    """
+    fitted, gather = result.fitted[0][result.selected], _gather(result)
+    data, lines = result.samples.data, []
+    for row in past_mainshocks(result):
+        issue = pd.Timestamp(data["time"].to_numpy()[row]) + pd.Timedelta("1ms")
+        zone = around(data, row, result.config.zone_radius)
+        samples = windows_to_come(zone, gather, issue, [DAYS])
+        told = region_table(fitted.predict(samples), samples).iloc[0]
+        lines.append({
+            "mainshock": f"M {data['magnitude'].to_numpy()[row]:g}, {issue:%Y-%m-%d}",
+            "expected in 7 days": round(float(told["expected_count"]), 1),
+            "95 % of the simulations": f"{told['count_low']:.0f} to {told['count_high']:.0f}",
+            "came": int(told["observed_count"]),
+        })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def misfit(table: pd.DataFrame) -> str | None:
+    """One line where a model expects too few or too many after past mainshocks.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"expected in 7 days": [20.0, 30.0], "came": [80, 120]})
+    >>> misfit(table).split(":")[0]
+    'after large earthquakes this model expects TOO FEW'
+    >>> misfit(table.assign(came=[20, 25])) is None
+    True
+    """
+    if table.empty:
+        return None
+    expected, came = float(table["expected in 7 days"].sum()), int(table["came"].sum())
+    if TOO_FEW * came <= expected <= TOO_MANY * came:
+        return None
+    return (
+        f"after large earthquakes this model expects TOO {'FEW' if expected < came else 'MANY'}: "
+        f"in the 7 days after the {len(table)} largest of its training part {expected:.0f} events "
+        f"in all, and {came} came"
+    )
+
+
+def past_mainshocks(result: Result) -> list[int]:
+    """Rows of the largest earthquakes of the training part, the largest first.
+
+    Those within 30 days of a larger one in its zone are left out, and those less than `ABOVE`
+    magnitudes above the least one that is forecast.
+    """
+    data, index = result.samples.data, result.samples.take(result.splits[0].train).index
+    time, m = pd.DatetimeIndex(data["time"].to_numpy()), data["magnitude"].to_numpy()
+    latitude, longitude = data["latitude"].to_numpy(), data["longitude"].to_numpy()
+    known = (time >= index["t0"].min()) & (time < index["t1"].max() - pd.Timedelta(days=DAYS))
+    large = m >= _gather(result).thresholds[0] + ABOVE
+    fits = np.flatnonzero(np.asarray(known) & large & (data["cell_of"].to_numpy() >= 0))
+    found: list[int] = []
+    for row in fits[np.argsort(-m[fits], kind="stable")].tolist():
+        for other in found:
+            near = haversine_km(latitude[row], longitude[row], latitude[other], longitude[other])
+            if near <= zone_radius(m[other]) and abs(time[row] - time[other]) < APART:
+                break
+        else:
+            found.append(row)
+        if len(found) == MOST:
+            break
+    return found
+
+
+def _gather(result: Result) -> Any:
+    gather: Any = result.samples.gather
+    return dataclasses.replace(gather, simulations=SIMULATIONS)
