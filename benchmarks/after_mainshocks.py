@@ -3,9 +3,9 @@
     CRATON_DATA_DIR=DIR python benchmarks/after_mainshocks.py [SERIES ...]
 
 Each model is fitted on the windows before the test of an EarthquakeNPP series and asked right after
-each of the largest earthquakes of these windows how many events it expects in 7 days in the zone of
-the mainshock (`craton.past_mainshocks`, the table that every report has). Nothing of the test is
-looked at. Prints JSON and keeps it in ``results/after_mainshocks.json``.
+each of the largest earthquakes of these windows, and some time later, how many events it expects in
+7 days in the zone of the mainshock (`craton.past_mainshocks`, the table that every report has).
+Nothing of the test is looked at. Prints JSON and keeps it in ``results/after_mainshocks.json``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
 RESULT = Path(__file__).parent / "results" / "after_mainshocks.json"
 MODELS = ("etas-kernel-background", "etas-neural")
+AGES = (0, 1 / 24, 0.25, 1, 3, 10, 30)
+"""Days after the mainshock that forecasts are issued."""
 
 
 def measure(series: str) -> dict[str, Any]:
@@ -34,16 +36,19 @@ def measure(series: str) -> dict[str, Any]:
     found = {}
     for name in MODELS:
         model = TASK.model(name).fit(samples.take(split.train), Fitting())
-        table = past_forecasts(
-            SimpleNamespace(
-                samples=samples, splits=[split], config=config, selected=name,
-                fitted=[{name: model}],
-            )
-        )  # fmt: skip
+        result = SimpleNamespace(
+            samples=samples, splits=[split], config=config, selected=name, fitted=[{name: model}]
+        )
+        tables = {age: past_forecasts(result, age) for age in AGES}
         found[name] = {
-            "expected in all": round(float(table["expected in 7 days"].sum()), 1),
-            "came in all": int(table["came"].sum()),
-            "mainshocks": table.to_dict("records"),
+            "in all, by days since the mainshock": {
+                f"{age:.2g}": {
+                    "expected": round(float(table["expected in 7 days"].sum()), 1),
+                    "came": int(table["came"].sum()),
+                }
+                for age, table in tables.items()
+            },
+            "mainshocks": tables[0].to_dict("records"),
         }
     return found
 

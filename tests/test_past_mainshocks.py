@@ -41,7 +41,7 @@ def test_mainshocks_are_the_largest_of_the_training_part_and_apart_from_each_oth
     data = result.samples.data
     index = result.samples.take(result.splits[0].train).index
     m, time = data["magnitude"].to_numpy(), pd.DatetimeIndex(data["time"].to_numpy())
-    learnt = (time >= index["t0"].min()) & (time < index["t1"].max() - pd.Timedelta("7D"))
+    learnt = (time >= index["t0"].min()) & (time < index["t1"].max() - pd.Timedelta("37D"))
     assert 3 <= len(rows) <= 8 and learnt[rows].all()
     assert (np.diff(m[rows]) <= 0).all() and m[rows].min() >= 5.0
     assert m[rows[0]] == m[learnt & (data["cell_of"].to_numpy() >= 0)].max()
@@ -54,6 +54,13 @@ def test_a_right_model_expects_about_what_came(result):
     table = past_forecasts(result)
     assert 0.67 < table["expected in 7 days"].sum() / table["came"].sum() < 1.5
     assert misfit(table) is None and "They are not" not in past_section(result).text
+
+
+def test_a_day_later_the_same_mainshocks_have_fewer_aftershocks_to_come(result):
+    at_once, later = past_forecasts(result), past_forecasts(result, age=1.0)
+    assert later["mainshock"].tolist() == at_once["mainshock"].tolist()
+    assert later["expected in 7 days"].sum() < at_once["expected in 7 days"].sum()
+    assert later["came"].sum() < at_once["came"].sum()
 
 
 def test_a_model_that_triggers_too_little_is_told_to_expect_too_few(result):

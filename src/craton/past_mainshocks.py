@@ -29,13 +29,15 @@ TOO_FEW, TOO_MANY = 0.67, 1.5
 """Shares of the number that came outside of which a number expected is told to be wrong."""
 
 
-def past_forecasts(result: Result) -> pd.DataFrame:
+def past_forecasts(result: Result, age: float = 0.0) -> pd.DataFrame:
     """What the tested model expects after the largest earthquakes of its training part.
 
     Parameters
     ----------
     result : Result
         Of the task earthquake-forecast.
+    age : float
+        Days after the mainshock that the forecast is issued.
 
     Returns
     -------
@@ -46,12 +48,13 @@ def past_forecasts(result: Result) -> pd.DataFrame:
     fitted, gather = result.fitted[0][result.selected], _gather(result)
     data, lines = result.samples.data, []
     for row in past_mainshocks(result):
-        issue = pd.Timestamp(data["time"].to_numpy()[row]) + pd.Timedelta("1ms")
+        time = pd.Timestamp(data["time"].to_numpy()[row])
+        issue = time + pd.Timedelta("1ms") + pd.Timedelta(days=age)
         zone = around(data, row, result.config.zone_radius)
         samples = windows_to_come(zone, gather, issue, [DAYS])
         told = region_table(fitted.predict(samples), samples).iloc[0]
         lines.append({
-            "mainshock": f"M {data['magnitude'].to_numpy()[row]:g}, {issue:%Y-%m-%d}",
+            "mainshock": f"M {data['magnitude'].to_numpy()[row]:g}, {time:%Y-%m-%d}",
             "expected in 7 days": round(float(told["expected_count"]), 1),
             "95 % of the simulations": f"{told['count_low']:.0f} to {told['count_high']:.0f}",
             "came": int(told["observed_count"]),
@@ -85,13 +88,15 @@ def misfit(table: pd.DataFrame) -> str | None:
 def past_mainshocks(result: Result) -> list[int]:
     """Rows of the largest earthquakes of the training part, the largest first.
 
-    Those within 30 days of a larger one in its zone are left out, and those less than `ABOVE`
-    magnitudes above the least one that is forecast.
+    Those within 30 days of a larger one in its zone are left out, those less than `ABOVE`
+    magnitudes above the least one that is forecast, and those whose aftershocks of the first weeks
+    reach beyond the training part.
     """
     data, index = result.samples.data, result.samples.take(result.splits[0].train).index
     time, m = pd.DatetimeIndex(data["time"].to_numpy()), data["magnitude"].to_numpy()
     latitude, longitude = data["latitude"].to_numpy(), data["longitude"].to_numpy()
-    known = (time >= index["t0"].min()) & (time < index["t1"].max() - pd.Timedelta(days=DAYS))
+    last = index["t1"].max() - APART - pd.Timedelta(days=DAYS)
+    known = (time >= index["t0"].min()) & (time < last)
     large = m >= _gather(result).thresholds[0] + ABOVE
     fits = np.flatnonzero(np.asarray(known) & large & (data["cell_of"].to_numpy() >= 0))
     found: list[int] = []
