@@ -56,7 +56,8 @@ def past_forecasts(result: Result, age: float = 0.0) -> pd.DataFrame:
         lines.append({
             "mainshock": f"M {data['magnitude'].to_numpy()[row]:g}, {time:%Y-%m-%d}",
             "expected in 7 days": round(float(told["expected_count"]), 1),
-            "95 % of the simulations": f"{told['count_low']:.0f} to {told['count_high']:.0f}",
+            "95 % from": int(told["count_low"]),
+            "to": int(told["count_high"]),
             "came": int(told["observed_count"]),
         })  # fmt: skip
     return pd.DataFrame(lines)
@@ -65,18 +66,23 @@ def past_forecasts(result: Result, age: float = 0.0) -> pd.DataFrame:
 def misfit(table: pd.DataFrame) -> str | None:
     """One line where a model expects too few or too many after past mainshocks.
 
+    The number that came in all must lie beyond the 95 % intervals added up, too: after one
+    mainshock, or where few events are expected, chance alone makes such ratios.
+
     Examples
     --------
-    >>> table = pd.DataFrame({"expected in 7 days": [20.0, 30.0], "came": [80, 120]})
+    >>> columns = ["expected in 7 days", "95 % from", "to", "came"]
+    >>> table = pd.DataFrame([[20.0, 8, 35, 80], [30.0, 15, 48, 120]], columns=columns)
     >>> misfit(table).split(":")[0]
     'after large earthquakes this model expects TOO FEW'
-    >>> misfit(table.assign(came=[20, 25])) is None
+    >>> misfit(table.assign(came=[34, 46])) is None
     True
     """
     if table.empty:
         return None
     expected, came = float(table["expected in 7 days"].sum()), int(table["came"].sum())
-    if TOO_FEW * came <= expected <= TOO_MANY * came:
+    likely = table["95 % from"].sum() <= came <= table["to"].sum()
+    if likely or TOO_FEW * came <= expected <= TOO_MANY * came:
         return None
     return (
         f"after large earthquakes this model expects TOO {'FEW' if expected < came else 'MANY'}: "
