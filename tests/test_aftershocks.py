@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from craton.aftershocks import around, find_mainshock, normal_forecast, zone_radius
+from craton.aftershocks import around, find_mainshock, normal_forecast
+from craton.models.physics.mainshocks import zone_radius
 from craton.errors import ConfigError, DataError
 from craton.forecast_words import heading
 from craton.io.geodesy import haversine_km

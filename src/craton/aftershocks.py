@@ -12,6 +12,7 @@ import xarray as xr
 from craton.errors import ConfigError, DataError
 from craton.events import Forecasts
 from craton.io.geodesy import EARTH_RADIUS_KM, haversine_km
+from craton.models.physics.mainshocks import zone_radius as radius_of
 from craton.models.point_process import SmoothedSeismicity
 from craton.samples import Samples, make_index
 
@@ -69,28 +70,6 @@ def find_mainshock(catalog: xr.Dataset, which: str, until: pd.Timestamp | None =
     return int(rows[np.argmax(catalog["magnitude"].to_numpy()[rows])])
 
 
-def zone_radius(magnitude: float) -> float:
-    """Radius in km within which aftershocks are looked for: the larger of two.
-
-    ``log10 r = 0.1238 m + 0.983``, the window of Gardner and Knopoff (1974,
-    doi:10.1785/BSSA0640051363) as fitted by van Stiphout et al. (2012,
-    doi:10.5078/corssa-52382934), up to magnitude 7.3; above, the length of the rupture,
-    ``log10 r = 0.59 m - 2.44`` (subsurface length, all kinds of slip: Wells and Coppersmith 1994,
-    doi:10.1785/BSSA0840040974): a rupture may run from its epicentre to one side alone.
-
-    Notes
-    -----
-    Their earthquakes reach magnitude 8.1. For interfaces of subduction up to 9.4, Strasser, Arango
-    and Bommer (2010, doi:10.1785/gssrl.81.6.941) find ``0.585 m - 2.477``, 17 % less at 9.
-
-    Examples
-    --------
-    >>> [round(zone_radius(m), 1) for m in (6.0, 7.9, 9.1)]
-    [53.2, 166.3, 849.2]
-    """
-    return float(10 ** max(0.1238 * magnitude + 0.983, 0.59 * magnitude - 2.44))
-
-
 def around(cells: xr.Dataset, row: int, radius: float | None = None) -> xr.Dataset:
     """Keep the cells around a mainshock: a forecast of these is one of its aftershock zone.
 
@@ -101,7 +80,7 @@ def around(cells: xr.Dataset, row: int, radius: float | None = None) -> xr.Datas
     row : int
         The mainshock among the events.
     radius : float, optional
-        Of its zone in km; `zone_radius` if None.
+        Of its zone in km; `craton.models.physics.mainshocks.zone_radius` if None.
 
     Returns
     -------
@@ -117,7 +96,7 @@ def around(cells: xr.Dataset, row: int, radius: float | None = None) -> xr.Datas
     """
     shock = cells.isel(event=row)
     magnitude = float(shock["magnitude"])
-    radius = zone_radius(magnitude) if radius is None else radius
+    radius = radius_of(magnitude) if radius is None else radius
     place = float(shock["latitude"]), float(shock["longitude"])
     # on the sphere: far from its middle, the plane stretches a zone of a great event
     lat, lon = (cells[f"cell_{n}"].to_numpy() for n in ("latitude", "longitude"))
@@ -217,7 +196,7 @@ def windows_to_come(
     at_mainshock : bool
         The forecast is issued right after the mainshock, not at `issue`.
     zone_radius : float, optional
-        Radius in km of the zone of the mainshock, if not the function `zone_radius` gives it.
+        Radius in km of the zone of the mainshock; of its magnitude if None.
 
     Raises
     ------

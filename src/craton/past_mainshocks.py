@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from craton.aftershocks import around, windows_to_come, zone_radius
+from craton.aftershocks import around, windows_to_come
+from craton.events import days
 from craton.forecast_tables import region_table
-from craton.io.geodesy import haversine_km
+from craton.models.physics.mainshocks import APART, find_mainshocks
+from craton.models.triggering import DAYS
 from craton.result import Result
 
 MOST = 8
 """Mainshocks that are looked at."""
 ABOVE = 2.0
 """Magnitudes above the least one that is forecast, from which on an earthquake is a mainshock."""
-APART = pd.Timedelta("30D")
-DAYS = 7.0
 SIMULATIONS = 200
 TOO_FEW, TOO_MANY = 0.67, 1.5
 """Shares of the number that came outside of which a number expected is told to be wrong."""
@@ -99,22 +99,13 @@ def past_mainshocks(result: Result) -> list[int]:
     reach beyond the training part.
     """
     data, index = result.samples.data, result.samples.take(result.splits[0].train).index
-    time, m = pd.DatetimeIndex(data["time"].to_numpy()), data["magnitude"].to_numpy()
-    latitude, longitude = data["latitude"].to_numpy(), data["longitude"].to_numpy()
-    last = index["t1"].max() - APART - pd.Timedelta(days=DAYS)
-    known = (time >= index["t0"].min()) & (time < last)
-    large = m >= _gather(result).thresholds[0] + ABOVE
-    fits = np.flatnonzero(np.asarray(known) & large & (data["cell_of"].to_numpy() >= 0))
-    found: list[int] = []
-    for row in fits[np.argsort(-m[fits], kind="stable")].tolist():
-        for other in found:
-            near = haversine_km(latitude[row], longitude[row], latitude[other], longitude[other])
-            if near <= zone_radius(m[other]) and abs(time[row] - time[other]) < APART:
-                break
-        else:
-            found.append(row)
-        if len(found) == MOST:
-            break
+    time, inside = days(data["time"].to_numpy()), data["cell_of"].to_numpy() >= 0
+    x, y, m = (data[name].to_numpy().astype(float) for name in ("x", "y", "magnitude"))
+    least = _gather(result).thresholds[0] + ABOVE
+    first, last = days([index["t0"].min(), index["t1"].max()])
+    rows = find_mainshocks(time, x, y, m, least, since=first, after=APART)
+    rows = rows[inside[rows] & (time[rows] < last - APART - DAYS)]
+    found: list[int] = rows[np.argsort(-m[rows], kind="stable")][:MOST].tolist()
     return found
 
 

@@ -12,19 +12,12 @@ from craton.config import Config
 from craton.models.base import Fitting, State, need
 from craton.models.physics.etas import fit as fit_etas
 from craton.models.physics.etas_background import KernelDensity
-from craton.models.physics.etas_forecast import forecast_windows
+from craton.models.physics.etas_forecast import CellForecast, forecast_windows
 from craton.models.physics.etas_options import OPTIONS, option_gains
 from craton.models.physics.etas_parameters import EtasParameters, Events
-from craton.models.point_process import (
-    Floats,
-    PointProcess,
-    Region,
-    Window,
-    density_from,
-    density_state,
-    issue_seed,
-    simulated_window,
-)
+from craton.models.physics.etas_simulation import Catalogs, Sequences, simulate
+from craton.models.point_process import Floats, OnCells, Region, density_from, density_state
+from craton.models.triggering import Triggering
 
 HELD = 0.2
 """Share of the training window, its end, that tells what an option gains."""
@@ -33,7 +26,7 @@ MOST = 10_000
 """Events of the training window, the last ones, on which options are compared."""
 
 
-class ETAS(PointProcess):
+class ETAS(Triggering):
     """Epidemic-type aftershock sequences, by maximum likelihood, simulated forward.
 
     References
@@ -52,12 +45,16 @@ class ETAS(PointProcess):
         gains : bool
             Tell in the report what each option of the fit gains alone (`etas_options`), on the last
             fifth of the training window.
+        mainshocks : bool
+            Learn from past mainshocks how many more aftershocks come than the fit expects
+            (`craton.models.mainshock_factor`).
         catalogs, seed : int
             Simulations a window, and their seed.
         """
 
         background: Literal["uniform", "kernel"] = "uniform"
         gains: bool = False
+        mainshocks: bool = True
         catalogs: int = 500
         seed: int = 0
 
@@ -73,9 +70,10 @@ class ETAS(PointProcess):
         density = density_from(arrays)
         if isinstance(density, KernelDensity) and np.isfinite(density.number):
             self.earlier = density
+        self._take_factor(arrays)
         return self
 
-    def _learn(
+    def _estimate(
         self,
         events: Floats,
         learn: NDArray[np.bool_],
@@ -107,28 +105,39 @@ class ETAS(PointProcess):
     def _beta(self) -> float:
         return self.parameters.beta
 
-    def _windows(
-        self, history: Floats, start: float, ends: Floats, region: Region, simulations: int
-    ) -> list[Window]:
-        n = simulations or self.config.catalogs
-        windows = forecast_windows(
+    def _simulate(
+        self, history: Floats, start: float, ends: Floats, region: Region, background: OnCells,
+        n: int, seed: int, sequences: Sequences | None,
+    ) -> list[list[CellForecast]]:  # fmt: skip
+        return forecast_windows(
             self.parameters, Events(*(np.ascontiguousarray(history[:, k]) for k in range(4))),
-            start, ends.tolist(), region.cells, self.on_cells, (region.mc, *region.thresholds),
-            m_max=region.largest_magnitude, n_catalogs=n, seed=self.config.seed + issue_seed(start),
+            start, ends.tolist(), region.cells, background, (region.mc, *region.thresholds),
+            m_max=region.largest_magnitude, n_catalogs=n, seed=seed, sequences=sequences,
         )  # fmt: skip
-        return [simulated_window(w, n if simulations else 0) for w in windows]
+
+    def _catalogs(
+        self, history: Floats, window: tuple[float, float], region: Region, n: int, seed: int,
+        sequences: Sequences,
+    ) -> Catalogs:  # fmt: skip
+        return simulate(
+            self.parameters, window, background=self.density,
+            history=Events(*(np.ascontiguousarray(history[:, k]) for k in range(4))),
+            m_max=region.largest_magnitude, n_catalogs=n, seed=seed, sequences=sequences,
+        )  # fmt: skip
 
     def state(self) -> State:
         values = [getattr(self.parameters, n) for n in EtasParameters.__dataclass_fields__]
         extra = {"errors": self.errors, "gains": self.gains}
         known = {k: v for k, v in extra.items() if v is not None}
-        return {"parameters": np.array(values), **known, **density_state(self.density)}
+        shared = {**density_state(self.density), **self._factor_state()}
+        return {"parameters": np.array(values), **known, **shared}
 
     def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         need(arrays, "parameters", "outline")
         self.errors, self.gains = arrays.get("errors"), arrays.get("gains")
         self.parameters = EtasParameters(*(float(v) for v in arrays["parameters"]))
         self.density = density_from(arrays)
+        self._take_factor(arrays)
         return self
 
 

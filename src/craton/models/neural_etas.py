@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from craton.config import Config
 from craton.models.base import Fitting, State, need, sub_state
 from craton.models.physics.etas import fit as fit_etas
+from craton.models.physics.etas_forecast import CellForecast
 from craton.models.physics.etas_neural import (
     WIDTHS,
     Catalog,
@@ -22,21 +23,19 @@ from craton.models.physics.etas_neural import (
     describe,
     information_gain,
 )
-from craton.models.physics.etas_neural_forecast import PastDensity, forecast_windows
+from craton.models.physics.etas_neural_forecast import PastDensity, forecast_windows, simulate
 from craton.models.physics.etas_neural_past import Past
 from craton.models.physics.etas_neural_training import train
 from craton.models.physics.etas_parameters import EtasParameters, Events
+from craton.models.physics.etas_simulation import Catalogs, Sequences
 from craton.models.physics.polygons import border_distance, polygon_area
 from craton.models.point_process import (
     Floats,
     OnCells,
-    PointProcess,
     Region,
-    Window,
     inside_region,
-    issue_seed,
-    simulated_window,
 )
+from craton.models.triggering import Triggering
 from craton.samples import Samples
 
 HELD = 0.2
@@ -55,7 +54,7 @@ class Choice(NamedTuple):
     steps: int
 
 
-class NeuralETAS(PointProcess):
+class NeuralETAS(Triggering):
     """ETAS whose kernels are free and whose triggering a network reads off the recent past.
 
     The network is kept only if it gains on the last fifth of the training window with its lower
@@ -64,10 +63,13 @@ class NeuralETAS(PointProcess):
     """
 
     class Config(Config):
-        """Settings: hidden units and most steps of the network; simulations a window, seed."""
+        """Settings: hidden units and most steps of the network; `mainshocks` as of `ETAS`;
+        simulations a window, seed.
+        """
 
         hidden: int = 64
         steps: int = 400
+        mainshocks: bool = True
         catalogs: int = 200
         seed: int = 0
 
@@ -76,9 +78,10 @@ class NeuralETAS(PointProcess):
 
     def start_from(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         self.start = dict(arrays)
+        self._take_factor(arrays)
         return self
 
-    def _learn(
+    def _estimate(
         self,
         events: Floats,
         learn: NDArray[np.bool_],
@@ -86,7 +89,7 @@ class NeuralETAS(PointProcess):
         region: Region,
         fitting: Fitting,
     ) -> None:
-        events = events[inside_region(events, region) & (events[:, 3] >= region.mc)]
+        events = self._known(events, region)
         self.scale = float(np.sqrt(polygon_area(region.outline) / max(len(events), 1)))
         network = Network(hidden=self.config.hidden, steps=self.config.steps, seed=fitting.seed)
 
@@ -154,32 +157,49 @@ class NeuralETAS(PointProcess):
         )  # fmt: skip
 
     def predict(self, samples: Samples) -> xr.Dataset:
-        region, events = Region.of(samples), samples.inputs()["all_events"]
-        events = events[np.argsort(events[:, 0], kind="stable")]
-        self.known = events[inside_region(events, region) & (events[:, 3] >= region.mc)]
-        self.catalog = self._describe(self.known, region)
+        events = samples.inputs()["all_events"]
+        self._prepare(events[np.argsort(events[:, 0], kind="stable")], Region.of(samples))
         return super().predict(samples)
+
+    def _prepare(self, events: Floats, region: Region) -> None:
+        self.known = self._known(events, region)
+        self.catalog = self._describe(self.known, region)
+
+    def _known(self, history: Floats, region: Region) -> Floats:
+        return history[inside_region(history, region) & (history[:, 3] >= region.mc)]
 
     def _beta(self) -> float:
         return self.base.beta
 
-    def _windows(
-        self, history: Floats, start: float, ends: Floats, region: Region, simulations: int
-    ) -> list[Window]:
-        history = history[inside_region(history, region) & (history[:, 3] >= region.mc)]
+    def _simulate(
+        self, history: Floats, start: float, ends: Floats, region: Region, background: OnCells,
+        n: int, seed: int, sequences: Sequences | None,
+    ) -> list[list[CellForecast]]:  # fmt: skip
+        assert isinstance(self.density, PastDensity)
+        return forecast_windows(
+            self.model, self.base, self._past_of(history, region), start, ends.tolist(),
+            region.cells, self.density, background.share, (region.mc, *region.thresholds),
+            scale=self.scale, m_max=region.largest_magnitude, n_catalogs=n, seed=seed,
+            sequences=sequences,
+        )  # fmt: skip
+
+    def _catalogs(
+        self, history: Floats, window: tuple[float, float], region: Region, n: int, seed: int,
+        sequences: Sequences,
+    ) -> Catalogs:  # fmt: skip
+        assert isinstance(self.density, PastDensity)
+        return simulate(
+            self.model, self.base, self._past_of(history, region), window, self.density,
+            scale=self.scale, m_max=region.largest_magnitude, n_catalogs=n, seed=seed,
+            sequences=sequences,
+        )  # fmt: skip
+
+    def _past_of(self, history: Floats, region: Region) -> Past:
         # what the past says of an event does not change with what comes later
         same = np.array_equal(history, self.known[: len(history)])
         catalog = self.catalog if same else self._describe(history, region)
         time, x, y, magnitude = (np.ascontiguousarray(history[:, k]) for k in range(4))
-        past = Past(time, x, y, magnitude, catalog.features[: len(history)])
-        assert isinstance(self.on_cells, OnCells) and isinstance(self.density, PastDensity)
-        n = simulations or self.config.catalogs
-        windows = forecast_windows(
-            self.model, self.base, past, start, ends.tolist(), region.cells, self.density,
-            self.on_cells.share, (region.mc, *region.thresholds), scale=self.scale,
-            m_max=region.largest_magnitude, n_catalogs=n, seed=self.config.seed + issue_seed(start),
-        )  # fmt: skip
-        return [simulated_window(w, n if simulations else 0) for w in windows]
+        return Past(time, x, y, magnitude, catalog.features[: len(history)])
 
     def state(self) -> State:
         assert isinstance(self.density, PastDensity)
@@ -192,6 +212,7 @@ class NeuralETAS(PointProcess):
             "points": np.stack([d.x, d.y, d.weight]),
             "outline": d.polygon,
             **{f"net.{k}": v for k, v in self.model.arrays().items()},
+            **self._factor_state(),
         }
 
     def with_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -205,6 +226,7 @@ class NeuralETAS(PointProcess):
         self.density = PastDensity.of(
             x, y, weight, WIDTHS * self.scale, self.model.shares, arrays["outline"]
         )
+        self._take_factor(arrays)
         return self
 
 

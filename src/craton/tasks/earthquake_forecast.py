@@ -116,7 +116,7 @@ class EarthquakeConfig(Config):
         identifier, its time, or ``largest`` (of the 30 days before the end).
     zone_radius : float
         Radius in km of the zone in which its aftershocks are forecast; of its magnitude if None
-        (`craton.aftershocks.zone_radius`).
+        (`craton.models.physics.mainshocks.zone_radius`).
     simulations : int
         Simulated catalogues of each forecast.
     """

@@ -18,7 +18,7 @@ from craton.models.physics.etas_background import Density
 from craton.models.physics.etas_cells import checked_cells, in_any, spread
 from craton.models.physics.etas_kernels import Floats, time_integral
 from craton.models.physics.etas_parameters import EtasParameters, Events
-from craton.models.physics.etas_simulation import Catalogs, simulate, survival
+from craton.models.physics.etas_simulation import Catalogs, Sequences, simulate, survival
 
 
 class CellRates(NamedTuple):
@@ -198,6 +198,7 @@ def forecast_windows(
     n_catalogs: int = 200,
     seed: int = 0,
     max_events: int = 5_000_000,
+    sequences: Sequences | None = None,
 ) -> list[list[CellForecast]]:
     """Forecasts of windows that begin together, from one simulation of the longest.
 
@@ -209,6 +210,8 @@ def forecast_windows(
         End of each, days.
     magnitudes : sequence of float
         Least magnitudes.
+    sequences : Sequences, optional
+        Events of the history whose direct offspring are multiplied.
 
     Other parameters are those of `forecast_counts`.
 
@@ -227,11 +230,15 @@ def forecast_windows(
     box = checked_cells(cells)
     whole = simulate(
         parameters, (start, max(ends)), background=background, history=history, m_max=m_max,
-        n_catalogs=n_catalogs, seed=seed, max_events=max_events,
+        n_catalogs=n_catalogs, seed=seed, max_events=max_events, sequences=sequences,
     )  # fmt: skip
     found = []
+    plain = history
+    if sequences is not None:
+        rows, others = sequences.rows, sequences.others(history.time.size)
+        plain = Events(*(column[others] for column in history))
     for end in ends:
-        first = expected_counts(parameters, history, (start, end), box, background)
+        first = expected_counts(parameters, plain, (start, end), box, background)
         events = whole.before(end)
         later = np.zeros((n_catalogs, len(box)))
         if events.time.size:
@@ -239,6 +246,11 @@ def forecast_windows(
             bounds = np.searchsorted(events.catalog, np.arange(n_catalogs + 1))
             zone = parameters.zone(events.magnitude)
             later = spread(events.x, events.y, zone, mean, parameters.rho, bounds, box)
+        if sequences is not None and rows.size:
+            time, x, y, magnitude = (column[rows] for column in history)
+            mean = _expected_offspring(parameters, time, magnitude, (start, end))
+            alone, zone = np.arange(rows.size + 1), parameters.zone(magnitude)
+            later += sequences.factor @ spread(x, y, zone, mean, parameters.rho, alone, box)
         found.append(cell_forecasts(parameters, first, later, events, box, magnitudes, m_max))
     return found
 
@@ -254,9 +266,10 @@ def cell_forecasts(
     parameters : EtasParameters
         Of the magnitudes.
     first : CellRates
-        Background and direct offspring of the history, by cell.
+        Background and direct offspring of the history, by cell, alike in all catalogues.
     later : numpy.ndarray, shape (catalogues, cells)
-        What the simulated events of each catalogue are expected to trigger in the window.
+        What the simulated events of each catalogue are expected to trigger in the window, and the
+        events of `Sequences`.
     events : Catalogs
         The simulated events.
     box, magnitudes, m_max

@@ -22,7 +22,9 @@ from craton.models.physics.etas_parameters import EtasParameters
 from craton.models.physics.etas_simulation import (
     MANY,
     Catalogs,
+    Sequences,
     check_size,
+    deal,
     draw_magnitudes,
     join,
 )
@@ -124,6 +126,7 @@ def forecast_windows(
     n_catalogs: int,
     seed: int,
     max_events: int = 5_000_000,
+    sequences: Sequences | None = None,
 ) -> list[list[CellForecast]]:
     """Forecasts of windows that begin together; see `etas_forecast.forecast_windows`.
 
@@ -139,26 +142,45 @@ def forecast_windows(
         Probability of each cell by the background.
     scale : float
         Length scale, km, of the features of the past.
-    start, ends, cells, background, magnitudes, m_max, n_catalogs, seed, max_events
+    start, ends, cells, background, magnitudes, m_max, n_catalogs, seed, max_events, sequences
         As there.
     """
     box = checked_cells(cells)
     simulation = _Simulation(
         model, base, past, (start, max(ends)), scale, background.area, m_max, max_events
     )
-    simulated = simulation.run(background, n_catalogs, seed)
+    simulated = simulation.run(background, n_catalogs, seed, sequences)
     found = []
+    plain, alone = simulation.history, None
+    if sequences is not None:
+        plain = simulation.history.take(sequences.others(past.time.size))
+        alone = simulation.history.take(sequences.rows)
     for end in ends:
         window = (start, end)
         first = CellRates(
             model.nu * (end - start) * background_share,
-            simulation.by_cell(simulation.history, window, box, np.array([0, past.time.size]))[0],
+            simulation.by_cell(plain, window, box, np.array([0, plain.level.size]))[0],
         )
         events = simulated.take(simulated.events.time < end)
         bounds = np.searchsorted(events.events.catalog, np.arange(n_catalogs + 1))
         later = simulation.by_cell(events, window, box, bounds)
+        if sequences is not None and alone is not None:
+            each = simulation.by_cell(alone, window, box, np.arange(alone.level.size + 1))
+            later = later + sequences.factor @ each
         found.append(cell_forecasts(base, first, later, events.events, box, magnitudes, m_max))
     return found
+
+
+def simulate(
+    model: NeuralEtas, base: EtasParameters, past: Past, window: tuple[float, float],
+    background: PastDensity, *, scale: float, m_max: float, n_catalogs: int, seed: int,
+    max_events: int = 5_000_000, sequences: Sequences | None = None,
+) -> Catalogs:  # fmt: skip
+    """Continuations of the past over a window; the parameters are those of `forecast_windows`."""
+    simulation = _Simulation(
+        model, base, past, window, scale, background.area, m_max, max_events
+    )  # fmt: skip
+    return simulation.run(background, n_catalogs, seed, sequences).events
 
 
 class _Simulation:
@@ -203,10 +225,12 @@ class _Simulation:
             edges, box,
         )  # fmt: skip
 
-    def run(self, background: PastDensity, n: int, seed: int) -> _Weighted:
+    def run(
+        self, background: PastDensity, n: int, seed: int, sequences: Sequences | None = None
+    ) -> _Weighted:
         """Simulate, by catalogue and time."""
         rng, even = np.random.default_rng(seed), n >= MANY
-        born, like = self.founders(background, n, rng, even)
+        born, like = self.founders(background, n, rng, even, sequences)
         bounds = np.searchsorted(born.catalog, np.arange(n + 1))
         excess = born.magnitude - self.base.mc
         rows = np.stack([born.time, born.x, born.y, excess, born.generation.astype(float)], axis=1)
@@ -235,8 +259,9 @@ class _Simulation:
         check_size(expected, self.max_events, self.base, self.m_max)
 
     def founders(
-        self, background: PastDensity, n: int, rng: np.random.Generator, even: bool
-    ) -> tuple[Catalogs, Ints]:
+        self, background: PastDensity, n: int, rng: np.random.Generator, even: bool,
+        sequences: Sequences | None,
+    ) -> tuple[Catalogs, Ints]:  # fmt: skip
         """Background events and the offspring of the past, with a past event near each."""
         start, end = self.window
         mean = self.model.nu * (end - start)
@@ -249,25 +274,22 @@ class _Simulation:
             draw_magnitudes(self.base, self.m_max, rng, k, even), np.zeros(k, np.int64),
             np.full(k, -1, np.int64),
         )  # fmt: skip
-        born, parent = self.offspring(n, rng, even)
+        born, parent = self.offspring(n, rng, even, sequences)
         both = join([drawn, born])
         # a history that is shorter than the background's lends features of an event it does have
         like = np.concatenate([origin % self.past.time.size, parent])
         order = np.argsort(both.catalog, kind="stable")
         return join([both], order), like[order]
 
-    def offspring(self, n: int, rng: np.random.Generator, even: bool) -> tuple[Catalogs, Ints]:
+    def offspring(
+        self, n: int, rng: np.random.Generator, even: bool, sequences: Sequences | None
+    ) -> tuple[Catalogs, Ints]:
         """Direct offspring of the past in the window, for `n` catalogues; and their parents."""
         start, end = self.window
         given, events = self.history, self.history.events
         by_scale = self.by_scale(given, self.window) * (given.v @ self.table.T)
-        cumulative = np.cumsum(by_scale.sum(axis=1))
-        total = float(cumulative[-1])
-        self.check(total * n)
-        counts = rng.poisson(total, n)
-        k = int(counts.sum())
-        parent = np.searchsorted(cumulative, rng.random(k) * total, "right")
-        parent = np.minimum(parent, cumulative.size - 1)
+        catalog, parent = deal(by_scale.sum(axis=1), n, rng, sequences, self.check)
+        k = parent.size
         a = _choose(by_scale[parent], rng)
         b = _choose(self.table[a] * given.v[parent], rng)
         # a truncated exponential by inversion
@@ -278,7 +300,7 @@ class _Simulation:
         r = np.sqrt(ZONES[b] * stretch * (1.0 / (1.0 - rng.random(k)) - 1.0))
         angle = rng.uniform(0, 2 * np.pi, k)
         born = Catalogs(
-            np.repeat(np.arange(n), counts), np.minimum(time + delay, np.nextafter(end, start)),
+            catalog, np.minimum(time + delay, np.nextafter(end, start)),
             events.x[parent] + r * np.cos(angle), events.y[parent] + r * np.sin(angle),
             draw_magnitudes(self.base, self.m_max, rng, k, even), np.ones(k, np.int64),
             np.full(k, -1, np.int64),

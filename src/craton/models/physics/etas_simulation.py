@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from craton.models.physics.etas_kernels import time_integral, time_quantile
 from craton.models.physics.etas_parameters import EtasParameters, Events
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 class Catalogs(NamedTuple):
@@ -66,12 +68,32 @@ def survival(parameters: EtasParameters, m_max: float, magnitude: float) -> floa
     return float((np.exp(-beta * (m - low)) - top) / (1.0 - top))
 
 
+class Sequences(NamedTuple):
+    """Known events whose direct offspring are multiplied.
+
+    Attributes
+    ----------
+    rows : numpy.ndarray of int, shape (k,)
+        The events, as rows of a history.
+    factor : numpy.ndarray, shape (catalogues, k)
+        Their factors, which may differ from one catalogue to the next.
+    """
+
+    rows: Ints
+    factor: Floats
+
+    def others(self, n: int) -> NDArray[np.bool_]:
+        """Tell which of `n` events of the history have no factor."""
+        return ~np.isin(np.arange(n), self.rows)
+
+
 def simulate(
     parameters: EtasParameters,
     window: tuple[float, float],
     *,
     background: Density,
     history: Events | None = None,
+    sequences: Sequences | None = None,
     m_max: float = 8.5,
     n_catalogs: int = 1,
     seed: int | np.random.Generator = 0,
@@ -89,6 +111,8 @@ def simulate(
         Where background events fall.
     history : Events, optional
         Events before the window that trigger in it; those at or after its start are refused.
+    sequences : Sequences, optional
+        Events of the history whose direct offspring are multiplied.
     m_max : float
         Largest magnitude.
     n_catalogs : int
@@ -142,7 +166,7 @@ def simulate(
     parts = [_founders(room, background, n_catalogs, rng)]
     first = parts[0]
     if history is not None and history.time.size:
-        parts.append(_aftershocks_of_history(room, history, n_catalogs, rng))
+        parts.append(_aftershocks_of_history(room, history, n_catalogs, rng, sequences))
         first = join(parts)
     parts, total, last, offset = [first], first.time.size, first, 0
     while last.time.size:
@@ -215,22 +239,55 @@ def _founders(room: _Room, background: Density, n: int, rng: np.random.Generator
 
 
 def _aftershocks_of_history(
-    room: _Room, history: Events, n: int, rng: np.random.Generator
+    room: _Room, history: Events, n: int, rng: np.random.Generator, sequences: Sequences | None
 ) -> Catalogs:
     p, (start, end) = room.parameters, room.window
     mean = p.productivity(history.magnitude)
     mean *= room.reach(history.time, end) - room.reach(history.time, start)
-    cumulative = np.cumsum(mean)
-    room.check(float(cumulative[-1]) * n)
+    catalog, parent = deal(mean, n, rng, sequences, room.check)
+    return _born(
+        room, catalog, history.time[parent], history.x[parent], history.y[parent],
+        history.magnitude[parent], np.ones(parent.size, dtype=np.int64), -2 - parent, rng,
+    )  # fmt: skip
+
+
+def deal(
+    mean: Floats, n: int, rng: np.random.Generator, sequences: Sequences | None,
+    check: Callable[[float], None],
+) -> tuple[Ints, Ints]:  # fmt: skip
+    """Draw the direct offspring of known events.
+
+    Parameters
+    ----------
+    mean : numpy.ndarray, shape (events,)
+        Expected offspring of each event.
+    n : int
+        Number of catalogues.
+    rng : numpy.random.Generator
+    sequences : Sequences, optional
+        Events whose offspring are multiplied.
+    check : callable
+        Refuses an expected number of events that is too large.
+
+    Returns
+    -------
+    catalog, parent : numpy.ndarray of int
+        Of each offspring.
+    """
+    plain = mean if sequences is None else np.where(sequences.others(mean.size), mean, 0.0)
+    cumulative = np.cumsum(plain)
+    own = 0.0 if sequences is None else sequences.factor * mean[sequences.rows]
+    check(float(cumulative[-1]) * n + float(np.sum(own)))
     # One Poisson number a catalogue, dealt out to parents, is the same law as one a parent.
     counts = rng.poisson(cumulative[-1], n)
     k = int(counts.sum())
     parent = np.searchsorted(cumulative, rng.random(k) * cumulative[-1], side="right")
-    parent = np.minimum(parent, history.time.size - 1)
-    return _born(
-        room, np.repeat(np.arange(n), counts), history.time[parent], history.x[parent],
-        history.y[parent], history.magnitude[parent], np.ones(k, dtype=np.int64), -2 - parent, rng,
-    )  # fmt: skip
+    parent, catalog = np.minimum(parent, mean.size - 1), np.repeat(np.arange(n), counts)
+    if sequences is None or not sequences.rows.size:
+        return catalog, parent
+    more = rng.poisson(own)
+    which, event = np.divmod(np.repeat(np.arange(more.size), more.ravel()), sequences.rows.size)
+    return np.append(catalog, which), np.append(parent, sequences.rows[event])
 
 
 def _offspring(
