@@ -10,11 +10,13 @@ import pandas as pd
 import xarray as xr
 
 from craton.errors import ConfigError, DataError
-from craton.events import Forecasts
+from craton.events import Forecasts, days
 from craton.io.geodesy import EARTH_RADIUS_KM, haversine_km
 from craton.models.physics.mainshocks import zone_radius as radius_of
+from craton.models.physics.reasenberg_jones import ReasenbergJones
 from craton.models.point_process import SmoothedSeismicity
 from craton.samples import Samples, make_index
+from craton.seismicity.b_value import b_value
 
 LARGEST = "largest"
 
@@ -149,6 +151,58 @@ def normal_forecast(samples: Samples) -> xr.Dataset | None:
     except DataError:
         return None
     return model.predict(plain)
+
+
+def formula_forecast(samples: Samples) -> tuple[np.ndarray, float] | None:
+    """What the formula of Reasenberg and Jones expects after a mainshock.
+
+    It is fitted to the mainshocks of the record before it (`ReasenbergJones`), and takes the zone's
+    background from the two years before.
+
+    Parameters
+    ----------
+    samples : Samples
+        Windows in the zone of a mainshock, as `around` gives it.
+
+    Returns
+    -------
+    count, b : ndarray and float, optional
+        Expected events of each window, and the slope of their magnitudes; None without a
+        mainshock, or with fewer than five in the record.
+    """
+    if "mainshock_time" not in samples.data.attrs:
+        return None
+    until = float(days(pd.Timestamp(samples.data.attrs["mainshock_time"])))
+    formula = fit_formula(samples, until)
+    if formula is None:
+        return None
+    events = columns(samples)
+    row = int(np.flatnonzero(events[0] == until)[0])
+    start, end = (days(samples.index[name].to_numpy()) - until for name in ("t0", "t1"))
+    return formula.in_zone(*events, row, start, end), formula.b
+
+
+def fit_formula(
+    samples: Samples, until: float, leave_out: float | None = None
+) -> ReasenbergJones | None:
+    """Fit the formula of Reasenberg and Jones to the mainshocks of a record; see its `fit`."""
+    time, x, y, m = columns(samples)
+    mc, delta_m = (float(samples.data.attrs[name]) for name in ("mc", "delta_m"))
+    known = time < until
+    if known.sum() < 20:
+        return None
+    b = b_value(m[known], mc, delta_m).b
+    since = float(days(record_begin(samples)))
+    return ReasenbergJones.fit(
+        time, x, y, m, mc=mc, b=b, since=since, until=until, leave_out=leave_out
+    )
+
+
+def columns(samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Time in days, x, y and magnitude of all events."""
+    data = samples.data
+    x, y, m = (data[name].to_numpy().astype(float) for name in ("x", "y", "magnitude"))
+    return days(data["time"].to_numpy()), x, y, m
 
 
 def record_begin(samples: Samples) -> pd.Timestamp:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from craton.aftershocks import normal_forecast
+from craton.aftershocks import formula_forecast, normal_forecast
 from craton.errors import DataError
 from craton.io.csep import CatalogForecast, write_catalog_forecast
 from craton.io.csep_grids import GriddedForecast, write_gridded_forecast
@@ -82,6 +82,8 @@ def region_table(
     pd.DataFrame
         The times and quantities of `cell_table` for all cells together, and what came where the
         catalogue reaches to the end of the window: ``observed_count``, ``observed_mM`` (0 or 1).
+        After a mainshock also ``formula_count`` and ``formula_probability_mM``, by the formula of
+        Reasenberg and Jones (`craton.aftershocks.formula_forecast`).
     """
     normal = normal_forecast(samples) if normal is None else normal
     frame = pd.DataFrame(_times(samples))
@@ -96,6 +98,13 @@ def region_table(
         for m in predicted["threshold"].to_numpy():
             chance = normal["region_probability"].sel(threshold=m)
             frame[f"normal_probability_m{m:g}"] = chance.to_numpy()
+    formula = formula_forecast(samples)
+    if formula is not None:
+        count, b = formula
+        frame["formula_count"] = count
+        for m in predicted["threshold"].to_numpy():
+            share = 10 ** (-b * (m - float(samples.data.attrs["mc"])))
+            frame[f"formula_probability_m{m:g}"] = -np.expm1(-share * count)
     seen, over = samples.observed(), _over(samples)
     frame["observed_count"] = np.where(over, seen["region_count"].to_numpy(), np.nan)
     for m in predicted["threshold"].to_numpy():

@@ -140,6 +140,11 @@ def expected(table: pd.DataFrame, mc: float, horizon: float) -> str:
     )
     if "normal_count" in row:
         text += f", normally {number(row['normal_count'])}"
+    if "formula_count" in row:
+        text += (
+            f"; the formula of Reasenberg and Jones, fitted to the mainshocks before, gives "
+            f"{number(row['formula_count'])}"
+        )
     return text + "."
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from craton.aftershocks import around, windows_to_come
+from craton.aftershocks import around, columns, fit_formula, windows_to_come
 from craton.events import days
 from craton.forecast_tables import region_table
 from craton.models.physics.mainshocks import APART, find_mainshocks
@@ -22,6 +22,7 @@ from craton.result import Result
 
 MOST = 8
 """Mainshocks that are looked at."""
+FORMULA = "Reasenberg and Jones"
 ABOVE = 2.0
 """Magnitudes above the least one that is forecast, from which on an earthquake is a mainshock."""
 SIMULATIONS = 200
@@ -43,21 +44,35 @@ def past_forecasts(result: Result, age: float = 0.0) -> pd.DataFrame:
     -------
     pd.DataFrame
         A row a mainshock: its name, the number expected in 7 days in its zone with the 95 % of the
-        simulations, and the number that came. Empty where there is no such earthquake.
+        simulations, what the formula of Reasenberg and Jones expects that is fitted to the other
+        mainshocks of the training part (where there are five), and the number that came. Empty
+        where there is no such earthquake.
     """
     fitted, gather = result.fitted[0][result.selected], _gather(result)
     data, lines = result.samples.data, []
+    last = float(days(result.samples.take(result.splits[0].train).index["t1"].max()))
     for row in past_mainshocks(result):
         time = pd.Timestamp(data["time"].to_numpy()[row])
         issue = time + pd.Timedelta("1ms") + pd.Timedelta(days=age)
         zone = around(data, row, result.config.zone_radius)
         samples = windows_to_come(zone, gather, issue, [DAYS])
         told = region_table(fitted.predict(samples), samples).iloc[0]
+        formula = fit_formula(result.samples, last, leave_out=float(days(time)))
+        by_formula = (
+            {}
+            if formula is None
+            else {
+                FORMULA: formula.in_zone(*columns(result.samples), row, age, age + DAYS)
+                .round(1)
+                .item()
+            }
+        )
         lines.append({
             "mainshock": f"M {data['magnitude'].to_numpy()[row]:g}, {time:%Y-%m-%d}",
             "expected in 7 days": round(float(told["expected_count"]), 1),
             "95 % from": int(told["count_low"]),
             "to": int(told["count_high"]),
+            **by_formula,
             "came": int(told["observed_count"]),
         })  # fmt: skip
     return pd.DataFrame(lines)

@@ -33,7 +33,7 @@ _LEAST = 1.5
 """Magnitudes above completeness from which on an event is a mainshock."""
 _MOST = 60
 """Mainshocks that are looked at, the largest."""
-_CATALOGS = 100
+_CATALOGS = 50
 """Simulations without any offspring of the mainshock, and as many with `_RAISED` times as many."""
 _RAISED = 10.0
 _NEARLY_NONE = 1e-3

@@ -12,7 +12,8 @@ import xarray as xr
 from craton.aftershocks import around, normal_forecast, windows_to_come
 from craton.forecast_tables import horizons, region_table
 from craton.forecast_words import chances, days, decline, expected, heading, number, percent
-from craton.past_mainshocks import misfit, past_forecasts
+from craton.models.mainshock_factor import MainshockFactor
+from craton.past_mainshocks import FORMULA, misfit, past_forecasts
 from craton.report.figures import PALETTE, figure
 from craton.report.maps import forecast_map
 from craton.report.section import Section
@@ -69,6 +70,9 @@ def past_section(result: Result) -> Section | None:
         f"The tested model right after the {len(table)} largest earthquakes of the training part, "
         "each in its zone. It has learnt from what came, so its numbers should be right on average."
     )
+    if FORMULA in table:
+        text += " The formula of Reasenberg and Jones is fitted to the other mainshocks each time."
+    text += factor_words(result.fitted[0][result.selected].model)
     wrong = misfit(table)
     if wrong:
         text += (
@@ -76,6 +80,34 @@ def past_section(result: Result) -> Section | None:
             "scores above are those of all windows, most of them without a large earthquake."
         )
     return Section("Aftershocks of past mainshocks", text, table)
+
+
+def factor_words(model: Any) -> str:
+    """What a model has learnt of the number of aftershocks, a sentence for each of its members."""
+    members = getattr(model, "members", {"": model})
+    text = ""
+    for name, member in members.items():
+        factor: MainshockFactor | None = getattr(member, "factor", None)
+        if factor is None:
+            continue
+        who = f"'{name}'" if name else "the model"
+        gain = f"{factor.gain:.2f} [{factor.low:.2f}, {factor.high:.2f}] nats a forecast"
+        held = f"{factor.mainshocks} mainshocks, each held out once"
+        if not factor.kept:
+            text += (
+                f" A factor on the aftershocks of mainshocks gains {gain} on {held}; {who} does "
+                "without."
+            )
+            continue
+        least = factor.least + np.array([1.0, 2.0])
+        first, second = factor.of(least, np.zeros(2))
+        text += (
+            f" In forecasts {who} multiplies the direct aftershocks of known mainshocks of "
+            f"M ≥ {factor.least:.1f}, right after M {least[0]:.1f} by {first:.1f} and after "
+            f"M {least[1]:.1f} by {second:.1f}, fading in {factor.fade:.0f} days: on {held}, "
+            f"that gains {gain}."
+        )
+    return text
 
 
 def _zone(result: Result) -> Samples | None:
@@ -121,6 +153,7 @@ def _table(told: pd.DataFrame, thresholds: Any, mc: float) -> pd.DataFrame:
             f"expected number, M ≥ {mc:g}": number(r["expected_count"]),
             "95 % of the simulations": f"{low:.0f} to {high:.0f}",
             "normal number": number(r["normal_count"]) if usual else "",
+            **({FORMULA: number(r["formula_count"])} if "formula_count" in r else {}),
             "number that came": f"{r['observed_count']:.0f}" if over else "",
         }
         for m in thresholds:

@@ -320,7 +320,7 @@ TASK = Task(
     baselines={
         "poisson": UniformPoisson(),
         "smoothed-seismicity": SmoothedSeismicity(),
-        "etas": ETAS(gains=True),
+        "etas": ETAS(gains=True, mainshocks=False),
     },
     baseline="etas",
     metrics=metrics,
