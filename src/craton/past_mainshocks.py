@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from craton.aftershocks import around, columns, fit_formula, windows_to_come
 from craton.events import days
@@ -30,7 +31,9 @@ TOO_FEW, TOO_MANY = 0.67, 1.5
 """Shares of the number that came outside of which a number expected is told to be wrong."""
 
 
-def past_forecasts(result: Result, age: float = 0.0) -> pd.DataFrame:
+def past_forecasts(
+    result: Result, age: float = 0.0, windows: NDArray[np.int64] | None = None
+) -> pd.DataFrame:
     """What the tested model expects after the largest earthquakes of its training part.
 
     Parameters
@@ -39,6 +42,8 @@ def past_forecasts(result: Result, age: float = 0.0) -> pd.DataFrame:
         Of the task earthquake-forecast.
     age : float
         Days after the mainshock that the forecast is issued.
+    windows : ndarray of int, optional
+        Rows of the samples whose largest earthquakes are looked at; those of training if None.
 
     Returns
     -------
@@ -51,22 +56,17 @@ def past_forecasts(result: Result, age: float = 0.0) -> pd.DataFrame:
     fitted, gather = result.fitted[0][result.selected], _gather(result)
     data, lines = result.samples.data, []
     last = float(days(result.samples.take(result.splits[0].train).index["t1"].max()))
-    for row in past_mainshocks(result):
+    for row in past_mainshocks(result, windows):
         time = pd.Timestamp(data["time"].to_numpy()[row])
         issue = time + pd.Timedelta("1ms") + pd.Timedelta(days=age)
         zone = around(data, row, result.config.zone_radius)
         samples = windows_to_come(zone, gather, issue, [DAYS])
         told = region_table(fitted.predict(samples), samples).iloc[0]
         formula = fit_formula(result.samples, last, leave_out=float(days(time)))
-        by_formula = (
-            {}
-            if formula is None
-            else {
-                FORMULA: formula.in_zone(*columns(result.samples), row, age, age + DAYS)
-                .round(1)
-                .item()
-            }
-        )
+        by_formula = {}
+        if formula is not None:
+            count = formula.in_zone(*columns(result.samples), row, age, age + DAYS)
+            by_formula = {FORMULA: round(float(count), 1)}
         lines.append({
             "mainshock": f"M {data['magnitude'].to_numpy()[row]:g}, {time:%Y-%m-%d}",
             "expected in 7 days": round(float(told["expected_count"]), 1),
@@ -106,20 +106,21 @@ def misfit(table: pd.DataFrame) -> str | None:
     )
 
 
-def past_mainshocks(result: Result) -> list[int]:
-    """Rows of the largest earthquakes of the training part, the largest first.
+def past_mainshocks(result: Result, windows: NDArray[np.int64] | None = None) -> list[int]:
+    """Rows of the largest earthquakes of the training part, or of other windows, the largest first.
 
     Those within 30 days of a larger one in its zone are left out, those less than `ABOVE`
     magnitudes above the least one that is forecast, and those whose aftershocks of the first weeks
-    reach beyond the training part.
+    reach beyond the windows.
     """
-    data, index = result.samples.data, result.samples.take(result.splits[0].train).index
-    time, inside = days(data["time"].to_numpy()), data["cell_of"].to_numpy() >= 0
-    x, y, m = (data[name].to_numpy().astype(float) for name in ("x", "y", "magnitude"))
+    windows = result.splits[0].train if windows is None else windows
+    data, index = result.samples.data, result.samples.take(windows).index
+    time, x, y, m = columns(result.samples)
     least = _gather(result).thresholds[0] + ABOVE
     first, last = days([index["t0"].min(), index["t1"].max()])
     rows = find_mainshocks(time, x, y, m, least, since=first, after=APART)
-    rows = rows[inside[rows] & (time[rows] < last - APART - DAYS)]
+    inside = data["cell_of"].to_numpy()[rows] >= 0
+    rows = rows[inside & (time[rows] < last - APART - DAYS)]
     found: list[int] = rows[np.argsort(-m[rows], kind="stable")][:MOST].tolist()
     return found
 

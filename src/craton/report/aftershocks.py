@@ -91,7 +91,7 @@ def factor_words(model: Any) -> str:
         if factor is None:
             continue
         who = f"'{name}'" if name else "the model"
-        gain = f"{factor.gain:.2f} [{factor.low:.2f}, {factor.high:.2f}] nats a forecast"
+        gain = f"{factor.gain:.2f} [{factor.low:.2f}, {factor.high:.2f}] (90 %) nats a forecast"
         held = f"{factor.mainshocks} mainshocks, each held out once"
         if not factor.kept:
             text += (
