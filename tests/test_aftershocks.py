@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from craton.aftershocks import around, find_mainshock, normal_forecast
-from craton.models.physics.mainshocks import zone_radius
 from craton.errors import ConfigError, DataError
 from craton.forecast_words import heading
 from craton.io.geodesy import haversine_km
+from craton.models.physics.mainshocks import zone_radius
 from craton.models.point_process import SmoothedSeismicity
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 

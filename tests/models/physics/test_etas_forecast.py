@@ -9,16 +9,18 @@ import pytest
 from scipy.integrate import dblquad
 
 from craton.errors import ConfigError, ModelError
+from craton.models.mainshock_factor import even_gamma
 from craton.models.physics.etas import Events
 from craton.models.physics.etas_cells import cell_share
 from craton.models.physics.etas_forecast import (
+    CellForecast,
     expected_counts,
     forecast_counts,
     forecast_thresholds,
     forecast_windows,
 )
 from craton.models.physics.etas_kernels import time_integral
-from craton.models.physics.etas_simulation import draw_magnitudes, simulate, survival
+from craton.models.physics.etas_simulation import Sequences, draw_magnitudes, simulate, survival
 from tests.models.physics.etas_world import GRID, PARAMETERS, SQUARE, history
 
 
@@ -204,3 +206,44 @@ def test_windows_of_one_simulation_are_those_of_a_simulation_each() -> None:
     born = events.parent >= 0
     assert (events.time[events.parent[born]] < events.time[born]).all()
     assert (events.catalog[events.parent[born]] == events.catalog[born]).all()
+
+
+def test_the_offspring_of_a_sequence_are_multiplied_and_nothing_else() -> None:
+    e = Events.of([-30.0, -0.2, -0.1], [40.0, 100.0, 100.0], [40.0, 75.0, 75.0], [6.0, 6.5, 5.0])
+    window, n = (0.0, 7.0), 400
+
+    def forecast(sequences: Sequences | None) -> CellForecast:
+        return forecast_windows(
+            PARAMETERS, e, 0.0, window[1:], GRID, SQUARE, (3.0,), n_catalogs=n, seed=5,
+            sequences=sequences,
+        )[0][0]  # fmt: skip
+
+    rows = np.array([1])
+    plain, none, same, fivefold = (
+        forecast(s) for s in (None, *(Sequences(rows, np.full((n, 1), f)) for f in (0.0, 1.0, 5.0)))
+    )
+    own = plain.total - none.total
+    assert own > 5
+    assert same.total == pytest.approx(plain.total, rel=0.02)
+    assert fivefold.total == pytest.approx(none.total + 5 * own, rel=0.05)
+    direct = expected_counts(PARAMETERS, Events.of([-0.2], [100.0], [75.0], [6.5]), window, GRID)
+    gained = fivefold.counts - none.counts
+    near = direct.triggered > 0.2
+    assert near.any() and (gained[near] > 4.5 * direct.triggered[near]).all()
+    assert fivefold.number.mean() == pytest.approx(fivefold.total, rel=0.08)
+    # a factor of one that differs from catalogue to catalogue has the same mean and spreads more
+    spread_out = forecast(Sequences(rows, even_gamma(1.0, (n, 1), 0)))
+    assert spread_out.total == pytest.approx(plain.total, rel=0.03)
+    assert spread_out.number.var() > 2 * plain.number.var()
+    assert spread_out.probability_any < plain.probability_any
+
+
+def test_no_sequences_are_as_good_as_none() -> None:
+    e = history()
+    nobody = Sequences(np.array([], np.int64), np.zeros((50, 0)))
+    found = [
+        forecast_windows(PARAMETERS, e, float(e.time[-1]) + 0.1, [float(e.time[-1]) + 5], GRID,
+                         SQUARE, (3.0,), n_catalogs=50, seed=1, sequences=s)[0][0]
+        for s in (None, nobody)
+    ]  # fmt: skip
+    np.testing.assert_array_equal(found[0].counts, found[1].counts)

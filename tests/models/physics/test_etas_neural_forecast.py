@@ -14,6 +14,7 @@ from craton.models.physics.etas_neural_forecast import PastDensity, _Simulation,
 from craton.models.physics.etas_neural_past import Past
 from craton.models.physics.etas_neural_training import train
 from craton.models.physics.etas_parameters import Events
+from craton.models.physics.etas_simulation import Sequences
 from craton.models.physics.polygons import border_distance
 from tests.models.physics.etas_world import GRID, PARAMETERS, SQUARE, history
 
@@ -119,3 +120,23 @@ def test_a_simulation_that_explodes_is_refused(world: tuple) -> None:
             model, PARAMETERS, past, START, [START + 7], GRID, density, density.in_cells(GRID),
             (3.0,), scale=SCALE, m_max=7.0, n_catalogs=20, seed=3, max_events=10,
         )  # fmt: skip
+
+
+def test_the_offspring_of_a_sequence_are_multiplied(world: tuple) -> None:
+    model, past, density, _ = world
+    rows = np.array([int(np.argmax(past.magnitude))])
+    start = float(past.time[rows[0]]) + 0.1
+    known = Past(*(column[: rows[0] + 1] for column in past))
+    n = 200
+    plain, none, same, fivefold = (
+        forecast_windows(
+            model, PARAMETERS, known, start, [start + 7], GRID, density, density.in_cells(GRID),
+            (3.0,), scale=SCALE, m_max=7.0, n_catalogs=n, seed=3, sequences=sequences,
+        )[0][0]
+        for sequences in (None, *(Sequences(rows, np.full((n, 1), f)) for f in (0.0, 1.0, 5.0)))
+    )  # fmt: skip
+    own = plain.total - none.total
+    assert own > 1
+    assert same.total == pytest.approx(plain.total, rel=0.03)
+    assert fivefold.total == pytest.approx(none.total + 5 * own, rel=0.1)
+    assert fivefold.number.mean() == pytest.approx(fivefold.total, rel=0.15)
