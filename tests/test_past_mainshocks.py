@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from craton.models.blend import Blend
 from craton.models.etas import ETAS
+from craton.models.mainshock_factor import MainshockFactor
+from craton.models.point_process import UniformPoisson
 from craton.past_mainshocks import misfit, past_forecasts, past_mainshocks
-from craton.report.aftershocks import past_section
+from craton.report.aftershocks import factor_words, past_section
 from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
 
@@ -22,17 +25,21 @@ def result():
     split = next(iter(TASK.splitter(config, samples).split(samples.index)))
     model = ETAS(catalogs=50).fit(samples.take(split.train))
     return SimpleNamespace(
-        samples=samples, splits=[split], config=config, selected="etas",
-        fitted=[{"etas": model}],
-    )  # fmt: skip
+        samples=samples, splits=[split], config=config, selected="etas", fitted=[told(model)]
+    )
+
+
+def told(model):
+    """What a result holds of a fitted model."""
+    return {"etas": SimpleNamespace(model=model, predict=model.predict)}
 
 
 def times_as_productive(result, factor):
     """The same with a model whose events trigger so many times as much directly."""
-    model = result.fitted[0]["etas"]
+    model = result.fitted[0]["etas"].model
     state = model.state()
     state["parameters"] = state["parameters"] + np.eye(11)[1] * np.log10(factor)
-    fitted = [{"etas": model.replace().with_state(state)}]
+    fitted = [told(model.replace().with_state(state))]
     return SimpleNamespace(**{**vars(result), "fitted": fitted})
 
 
@@ -54,6 +61,23 @@ def test_a_right_model_expects_about_what_came(result):
     table = past_forecasts(result)
     assert 0.67 < table["expected in 7 days"].sum() / table["came"].sum() < 1.5
     assert misfit(table) is None and "They are not" not in past_section(result).text
+
+
+def test_the_formula_of_reasenberg_and_jones_stands_beside_it(result):
+    table = past_forecasts(result)
+    assert 0.5 < table["Reasenberg and Jones"].sum() / table["came"].sum() < 2.0
+
+
+def test_what_the_model_has_learnt_of_mainshocks_is_told(result):
+    model = result.fitted[0]["etas"].model
+    factor = MainshockFactor(5.0, 1.0, 5.0, 0.5, 30, 0.2, 0.1, 0.3)
+    model = model.replace().with_state(model.state())
+    model.factor = factor
+    words = factor_words(model)
+    assert "M ≥ 5.0, right after M 6.0 by 2.7 and after M 7.0 by 7.4, fading in 5 days" in words
+    model.factor = factor._replace(low=-0.1)
+    assert "the model does without" in factor_words(model)
+    assert factor_words(Blend({"a": model, "b": UniformPoisson()})).count("'a' does without") == 1
 
 
 def test_a_day_later_the_same_mainshocks_have_fewer_aftershocks_to_come(result):
