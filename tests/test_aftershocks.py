@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from craton.aftershocks import around, find_mainshock, normal_forecast
+from craton.aftershocks import around, find_mainshock, formula_forecast, normal_forecast
 from craton.errors import ConfigError, DataError
-from craton.forecast_words import heading
+from craton.forecast_tables import region_table
+from craton.forecast_words import expected, heading
 from craton.io.geodesy import haversine_km
 from craton.models.physics.mainshocks import zone_radius
 from craton.models.point_process import SmoothedSeismicity
@@ -143,3 +144,32 @@ def test_the_zone_keeps_what_a_model_needs(world):
     zone = dataclasses.replace(samples, data=around(samples.data, row)).take([100])
     whole = model.predict(samples.take([100]))["expected_count"].sum()
     assert 0 < float(model.predict(zone)["expected_count"].sum()) < 0.2 * float(whole)
+
+
+def test_the_formula_after_a_mainshock_grows_with_the_horizon_and_looks_at_nothing_later(world):
+    samples = windows(world, mainshock=MAINSHOCK, horizons=(1.0, 7.0, 30.0))
+    count, b = formula_forecast(samples)
+    assert 0.8 < b < 1.2 and 1 < count[0] < count[1] < count[2] < 500
+    known = samples.data["time"].to_numpy() <= samples.index["t0"].to_numpy()[0]
+    cut = dataclasses.replace(samples, data=samples.data.isel(event=known))
+    np.testing.assert_array_equal(formula_forecast(cut)[0], count)
+
+
+def test_without_a_mainshock_or_with_few_before_it_there_is_no_formula(world):
+    assert formula_forecast(windows(world)) is None
+    early = windows(world, mainshock=MAINSHOCK)
+    late = early.data["time"].to_numpy() > np.datetime64("2009-12-01")
+    assert formula_forecast(dataclasses.replace(early, data=early.data.isel(event=late))) is None
+
+
+def test_the_formula_stands_in_the_table_of_the_region(world):
+    samples = windows(world, mainshock=MAINSHOCK, horizons=(7.0,))
+    predicted = normal_forecast(samples)
+    row = region_table(predicted, samples).iloc[0]
+    count, b = formula_forecast(samples)
+    assert row["formula_count"] == pytest.approx(count[0])
+    assert row["formula_probability_m5"] == pytest.approx(-np.expm1(-count[0] * 10 ** (-2 * b)))
+    assert (
+        f"Reasenberg and Jones, fitted to the mainshocks before, gives {count[0]:.2g}"
+        in expected(pd.DataFrame([row]), 3.0, 7.0)
+    )

@@ -49,3 +49,7 @@ def test_a_window_is_forecast_alike_alone_and_in_a_batch(parts, fitted):
     alone = fitted.predict(test.take([3]))["expected_count"].to_numpy()[0]
     batch = fitted.predict(test.take([1, 3, 5]))["expected_count"].to_numpy()[1]
     np.testing.assert_allclose(alone, batch, rtol=1e-6)
+
+
+def test_forecasts_after_past_mainshocks_are_right_in_the_mean_and_leave_no_factor(fitted):
+    assert fitted.factor is None or not fitted.factor.kept

@@ -19,7 +19,7 @@ FAMILIES = {
     UniformPoisson: UniformPoisson(),
     SmoothedSeismicity: SmoothedSeismicity(),
     ETAS: ETAS(catalogs=50),
-    NeuralETAS: NeuralETAS(catalogs=50, hidden=8, steps=20),
+    NeuralETAS: NeuralETAS(catalogs=50, hidden=8, steps=20, mainshocks=False),
 }
 
 

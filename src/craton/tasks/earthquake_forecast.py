@@ -348,7 +348,7 @@ TASK = Task(
         "models": {
             "etas": {"gains": False, "catalogs": 50},
             "etas-kernel-background": {"catalogs": 50},
-            "etas-neural": {"hidden": 8, "steps": 6, "catalogs": 20},
+            "etas-neural": {"hidden": 8, "steps": 6, "catalogs": 20, "mainshocks": False},
         },
     },
     references=(
