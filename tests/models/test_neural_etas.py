@@ -51,5 +51,5 @@ def test_a_window_is_forecast_alike_alone_and_in_a_batch(parts, fitted):
     np.testing.assert_allclose(alone, batch, rtol=1e-6)
 
 
-def test_forecasts_after_past_mainshocks_are_right_in_the_mean_and_leave_no_factor(fitted):
+def test_on_an_etas_world_there_is_no_factor_on_mainshocks_either(fitted):
     assert fitted.factor is None or not fitted.factor.kept

@@ -2,11 +2,11 @@
 
 The likelihood of single events, each with all before it known, rewards a model that leaves to the
 aftershocks of aftershocks what belongs to the mainshock: a forecast of a week, which does not know
-these yet, is then far too low after a large earthquake and too high after small ones. The number of
-aftershocks grows with the magnitude of the mainshock as the number of earthquakes falls (Felzer,
-Becker, Abercrombie, Ekström and Rice 2004, doi:10.1029/2003JB002465; Helmstetter, Kagan and Jackson
-2005, doi:10.1029/2004JB003286), so the direct offspring of a known mainshock of magnitude m and age
-t are multiplied by ::
+these yet, is then far too low after a large earthquake and too high after small ones. But the
+number of aftershocks grows with the magnitude of the mainshock as the number of earthquakes falls
+(in southern California with 10**(1.05 m): Helmstetter, Kagan and Jackson 2005,
+doi:10.1029/2004JB003286). So the direct offspring of a known mainshock of magnitude m and age t are
+multiplied by ::
 
     1 + (exp(growth max(m - least, 0)) - 1) exp(-t / fade)
 
