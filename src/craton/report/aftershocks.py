@@ -56,7 +56,8 @@ def aftershock_section(result: Result) -> Section | None:
     caption = (
         f"Left: chance of at least one M ≥ {_middle(m):g} in 7 days by cell; star: the mainshock; "
         "circles: events of these 7 days, that the forecast did not know. Middle: number of events "
-        "since the issue with the 95 % interval. Right: events a day in the same parts of time."
+        "since the issue with the 95 % interval; dotted, where there are mainshocks enough, the "
+        "formula of Reasenberg and Jones. Right: events a day in the same parts of time."
     )
     return Section("Aftershocks", "\n\n".join(lines), _table(told, m, mc), [fig], [caption])
 
@@ -194,6 +195,10 @@ def _figure(predicted: xr.Dataset, samples: Samples, table: pd.DataFrame) -> Any
         middle.plot(end, usual, "--", color=PALETTE[1], label="normally")
         right.axhline(usual[-1] / end[-1], linestyle="--", color=PALETTE[1], label="normally")
     right.set(xlabel="days since issue", ylabel="events a day", xscale="log", yscale="log")
+    if "formula_count" in table:
+        by_formula = table["formula_count"].to_numpy(float)
+        middle.plot(end, by_formula, ":", color=PALETTE[2], label=FORMULA)
+    left.locator_params(axis="x", nbins=4)
     for ax in (middle, right):
         ax.legend()
     return fig
