@@ -1,6 +1,6 @@
 """Forecasts after mainshocks, with and without the factor that is learnt from them, and what came.
 
-    CRATON_DATA_DIR=DIR python benchmarks/after_mainshocks.py [SERIES ...]
+    CRATON_DATA_DIR=DIR python benchmarks/after_mainshocks.py [SERIES ...] [--models NAME ...]
 
 For an EarthquakeNPP series, ETAS with a kernel background and the neural ETAS are fitted twice:
 
@@ -17,9 +17,11 @@ Nothing of the test is looked at. Prints JSON and keeps it in ``results/after_ma
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,7 +40,7 @@ AGES = (0, 1 / 24, 0.25, 1, 3, 10, 30)
 """Days after the mainshock that forecasts are issued."""
 
 
-def measure(series: str) -> dict[str, Any]:
+def measure(series: str, models: Sequence[str]) -> dict[str, Any]:
     """Both parts of a series."""
     protocol = json.loads((locate("earthquakenpp").path / "benchmark.json").read_text())[series]
     before, after = (protocol[f"{name}_start"] for name in ("val", "test"))
@@ -51,7 +53,7 @@ def measure(series: str) -> dict[str, Any]:
         samples = TASK.samples(data, config, False)
         split = next(iter(TASK.splitter(config, samples).split(samples.index)))
         looked = split.train if config.test_from == after else split.test
-        for name in MODELS:
+        for name in models:
             began = time.perf_counter()
             fitted = TASK.model(name).fit(samples.take(split.train), Fitting())
             seconds = round(time.perf_counter() - began, 1)
@@ -118,9 +120,13 @@ def weekly(samples: Any, fitted: Any, plain: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("series", nargs="*", default=["SCEDC_30"])
+    parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
+    said = parser.parse_args()
     kept = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    for series in sys.argv[1:] or ["SCEDC_30", "SanJac_10"]:
-        kept[series] = measure(series)
+    for series in said.series:
+        kept[series] = measure(series, said.models)
         RESULT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(kept, indent=1))
 
