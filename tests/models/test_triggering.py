@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from craton.errors import ModelError
 from craton.models.base import Fitting
 from craton.models.etas import ETAS
 from craton.models.mainshock_factor import MainshockFactor
@@ -107,3 +108,18 @@ def test_without_the_setting_nothing_is_learnt(parts):
 def test_a_zone_has_its_own_cell_however_small_it_is():
     cells = np.array([[0.0, 500.0, 0.0, 500.0], [500.0, 1000.0, 0.0, 500.0]])
     assert near_cells(499.0, 20.0, 4.0, cells).tolist() == [cells[0].tolist()]
+
+
+def test_a_model_that_is_fitted_again_learns_again(parts):
+    model = ETAS(catalogs=50)
+    model.factor = MainshockFactor(5.0, 1.0, 5.0, 0.5, 30, 0.2, 0.1, 0.3)
+    again = model.fit(parts[0]).factor
+    assert again is None or not again.kept
+
+
+def test_a_model_whose_sequences_explode_is_fitted_without_a_factor(parts, monkeypatch):
+    def explode(*_, **__):
+        raise ModelError("the simulated catalogues would hold more events than allowed")
+
+    monkeypatch.setattr(ETAS, "_catalogs", explode)
+    assert ETAS(catalogs=50).fit(parts[0]).factor is None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from craton.errors import ModelError
 from craton.models.base import Fitting, State
 from craton.models.mainshock_factor import MainshockFactor, Seen
 from craton.models.physics.etas_cells import in_any
@@ -49,6 +50,8 @@ class Triggering(PointProcess):
     `craton.models.mainshock_factor`.
     """
 
+    start: Any = None
+    """Of an earlier model that an update goes on from."""
     factor: MainshockFactor | None = None
     """Learnt, or taken from an earlier model; used if it is kept."""
 
@@ -60,9 +63,14 @@ class Triggering(PointProcess):
         region: Region,
         fitting: Fitting,
     ) -> None:
+        earlier = None if self.start is None else self.factor
         self._estimate(events, learn, window, region, fitting)
-        if self.config.mainshocks and self.factor is None:
-            seen = self._past(events, window, region, fitting)
+        self.factor = earlier if self.config.mainshocks else None
+        if self.config.mainshocks and earlier is None:
+            try:
+                seen = self._past(events, window, region, fitting)
+            except ModelError:  # of a model near criticality, ten times as many may explode
+                return
             self.factor = MainshockFactor.learn(seen, self._beta())
 
     def _windows(
