@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from craton.config import Config
+from craton.config import Config as Settings
 from craton.models.base import Fitting, State, need
 from craton.models.physics.etas import fit as fit_etas
 from craton.models.physics.etas_background import KernelDensity
@@ -35,7 +35,7 @@ class ETAS(Triggering):
     doi:10.1785/0220200231; Zhuang, Ogata and Vere-Jones 2002, doi:10.1198/016214502760046925.
     """
 
-    class Config(Config):
+    class Config(Settings):
         """Settings.
 
         Attributes

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from craton.config import Config
+from craton.config import Config as Settings
 from craton.models.base import Fitting, State, need, sub_state
 from craton.models.physics.etas import fit as fit_etas
 from craton.models.physics.etas_forecast import CellForecast
@@ -62,7 +62,7 @@ class NeuralETAS(Triggering):
     `craton.models.physics.etas_neural`.
     """
 
-    class Config(Config):
+    class Config(Settings):
         """Settings: hidden units and most steps of the network; `mainshocks` as of `ETAS`;
         simulations a window, seed.
         """
