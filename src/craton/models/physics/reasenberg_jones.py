@@ -53,7 +53,7 @@ class ReasenbergJones(NamedTuple):
         --------
         >>> california = ReasenbergJones(-1.67, 0.91, 0.05, 1.08, mc=3.0)
         >>> california.expected(7.0, 0.0, 7.0).round().item()
-        469.0
+        485.0
         """
         level = 10 ** (self.a + self.b * (np.asarray(magnitude, float) - self.mc))
         return np.asarray(level * self._integral(start, end))
