@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 
 from craton.models.neural_etas import NeuralETAS
-from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
+from tests.models.worlds import earthquakes
 
 
 @pytest.fixture(scope="module")
 def parts():
-    config = EarthquakeConfig(horizon=30.0, cell=0.5)
-    data = TASK.load(config)
-    config = TASK.resolve(data, config)
-    samples = TASK.samples(data, config, False)
-    split = next(iter(TASK.splitter(config, samples).split(samples.index)))
-    return samples.take(split.train), samples.take(split.test)
+    return earthquakes()[1:]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from craton.models.blend import Blend
 from craton.models.etas import ETAS
 from craton.models.neural_etas import NeuralETAS
 from craton.models.point_process import Region, SmoothedSeismicity, UniformPoisson, _above
-from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
+from tests.models.worlds import earthquakes
 
 FAMILIES = {
     UniformPoisson: UniformPoisson(),
@@ -25,12 +25,7 @@ FAMILIES = {
 
 @pytest.fixture(scope="module")
 def world():
-    config = EarthquakeConfig(horizon=30.0, cell=0.5)
-    data = TASK.load(config)
-    config = TASK.resolve(data, config)
-    samples = TASK.samples(data, config, False)
-    split = next(iter(TASK.splitter(config, samples).split(samples.index)))
-    return samples, samples.take(split.train), samples.take(split.test)
+    return earthquakes()
 
 
 @pytest.fixture(scope="module")

@@ -11,17 +11,12 @@ from craton.models.etas import ETAS
 from craton.models.mainshock_factor import MainshockFactor
 from craton.models.point_process import Region
 from craton.models.triggering import AGES, near_cells
-from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
+from tests.models.worlds import earthquakes
 
 
 @pytest.fixture(scope="module")
 def parts():
-    config = EarthquakeConfig(horizon=30.0, cell=0.5)
-    data = TASK.load(config)
-    config = TASK.resolve(data, config)
-    samples = TASK.samples(data, config, False)
-    split = next(iter(TASK.splitter(config, samples).split(samples.index)))
-    return samples.take(split.train), samples.take(split.test)
+    return earthquakes()[1:]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import xarray as xr
 
 from craton.gathers import Fields, Rows, Windows
 from craton.samples import Samples, Target, make_index
+from craton.tasks.earthquake_forecast import TASK, EarthquakeConfig
 
 
 def table(
@@ -96,3 +97,13 @@ def series(n: int = 900, *, seed: int = 0) -> Samples:
     time = pd.date_range("1950-01-01", periods=n + 1, freq="D")
     index = make_index(len(issue), t0=time[issue], t1=time[issue + 1], labels=issue)
     return Samples(data, index, Fields("head", Target("head"), history=8, leads=(1,)))
+
+
+def earthquakes() -> tuple[Samples, Samples, Samples]:
+    """Windows of 30 days of the simulated ETAS catalogue: all, those of training, of the test."""
+    config = EarthquakeConfig(horizon=30.0, cell=0.5)
+    data = TASK.load(config)
+    config = TASK.resolve(data, config)
+    samples = TASK.samples(data, config, False)
+    split = next(iter(TASK.splitter(config, samples).split(samples.index)))
+    return samples, samples.take(split.train), samples.take(split.test)
